@@ -1,0 +1,128 @@
+"""What defines a method: `config/methods/<name>.yaml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from crisisweave.config.strict import StrictModel
+
+Modality = Literal["text", "image", "caption"]
+
+
+class Source(StrictModel):
+    """Where a method was published."""
+
+    document: str
+    section: str
+    table: str | None = None
+
+
+class EncoderUse(StrictModel):
+    """An encoder by name, and how the method uses it."""
+
+    name: str
+    """`hub:<repo>@<revision>`, `open_clip:<model>/<tag>`, `timm:<model>`, `package:<name>` or `tiny:<name>`."""
+    tuned: bool = True
+    """False: the encoder is frozen, so each input is encoded once and shared by all seeds and methods."""
+    pooling: Literal["cls", "mean"] = "cls"
+    """Text only: how token states become one vector. Image encoders pool as they were built to."""
+    tune_embeddings: bool = True
+    """Text only: False leaves the word embeddings as they came (fewer parameters to store and step)."""
+    size: int = Field(default=224, ge=8, le=1024)
+    """Image only: pixels of the square input."""
+    flip: bool = True
+    """Image only, when tuned: mirror half of the training images."""
+
+
+class Head(StrictModel):
+    """The classification layer on top of the representation."""
+
+    hidden: int | None = Field(default=None, ge=1)
+    """Width of a hidden ReLU layer; null: one linear layer."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+
+class Training(StrictModel):
+    """The one training loop's settings."""
+
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(gt=0)
+    """Learning rate of pretrained parameters."""
+    head_lr: float | None = Field(default=None, gt=0)
+    """Learning rate of newly initialised parameters; null: `lr`."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    batch_size: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    patience: int = Field(default=3, ge=1)
+    """Stop after this many epochs without a better dev score."""
+    select_on: Literal["f1_macro", "f1_weighted", "accuracy"] = "f1_macro"
+    """The dev metric that chooses the epoch."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of all steps in which the learning rate rises from 0."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced`: the loss of a row is weighted by n / (classes · n of its class), as counted in train."""
+
+
+class MethodConfig(StrictModel):
+    """One method, complete: what it reads, its encoders, its head and its training."""
+
+    name: str
+    family: str
+    """The module of `crisisweave.methods` that builds it."""
+    title: str
+    idea: str
+    """Two sentences for the reader of the report."""
+    source: Source
+    deviations: list[str] = []
+    """Where this file departs from the source, or fills what the source leaves open."""
+    inputs: list[Modality]
+    text: EncoderUse | None = None
+    image: EncoderUse | None = None
+    captioner: str | None = None
+    """Name of a file in config/captioners/ (needed when `caption` is among the inputs)."""
+    max_tokens: int = Field(default=128, ge=4, le=512)
+    rows: Literal["concordant", "all"] = "concordant"
+    """Training rows: those on whose label both modalities agree, or all."""
+    target: Literal["label", "label_text", "label_image"] = "label"
+    """The label that is learned; scores are always on `label`."""
+    head: Head = Head()
+    training: Training | None = None
+    rule: Literal["mean", "max", "or", "and"] | None = None
+    """Decision fusion: how the members' decisions are combined."""
+    members: dict[Literal["text", "image"], str] = {}
+    """Decision fusion: the methods whose predictions are combined."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MethodConfig:
+        if (self.rule is None) != (not self.members):
+            raise ValueError("'rule' and 'members' belong together: give both or neither")
+        if self.members:
+            if self.training is not None:
+                raise ValueError("a decision fusion is not trained: remove 'training'")
+            if set(self.members) != {"text", "image"}:
+                raise ValueError("'members' needs the keys text and image")
+            return self
+        if self.training is None:
+            raise ValueError("'training' is missing")
+        if ("caption" in self.inputs) != (self.captioner is not None):
+            raise ValueError("'caption' among the inputs and 'captioner' belong together")
+        if (self.text is not None) != bool({"text", "caption"} & set(self.inputs)):
+            raise ValueError("a 'text' encoder and the inputs text or caption belong together")
+        if (self.image is not None) != ("image" in self.inputs):
+            raise ValueError("an 'image' encoder and the input image belong together")
+        if self.rows == "all" and self.target == "label":
+            raise ValueError("rows: all needs target: label_text or label_image, for 'label' is empty where they disagree")
+        if "caption" in self.inputs and self.text is not None and not self.text.tuned:
+            raise ValueError("a frozen text encoder cannot read captions: set text.tuned to true")
+        return self
+
+    @property
+    def is_decision(self) -> bool:
+        """True for a method that combines the predictions of others and has no parameters."""
+        return bool(self.members)

@@ -1,0 +1,251 @@
+"""A profile is one YAML that says what is run: data sets × tasks × methods × seeds, and transfers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field, model_validator
+
+from crisisweave.config.captioner import CaptionerConfig, load_captioner
+from crisisweave.config.dataset import DatasetConfig, Split
+from crisisweave.config.method import MethodConfig
+from crisisweave.config.strict import StrictModel, nearest, read_yaml, validate
+from crisisweave.errors import ConfigError
+
+CONFIG_DIR = Path("config")
+
+
+class TransferConfig(StrictModel):
+    """A target on which trained runs are scored without training: `config/transfers/<name>.yaml`."""
+
+    name: str
+    dataset: str
+    task: str
+    splits: list[Split] = Field(min_length=1)
+    class_map: dict[str, str | None]
+    """Target label → class of the trained task; null leaves rows of that label out. Every label is listed."""
+
+
+class Experiment(StrictModel):
+    """One data set and task with its methods and seeds."""
+
+    dataset: str
+    task: str
+    methods: list[str] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    transfers: list[str] = []
+    override: dict[str, dict[str, Any]] = {}
+    """Method → changed keys, on top of the profile's own `override`."""
+
+
+class ProfileConfig(StrictModel):
+    """What one run of the workflow does."""
+
+    name: str
+    threads: int = Field(default=1, ge=1)
+    """Threads of one training job. Part of the result: sums are taken in another order with more."""
+    demo_tweets: int = Field(default=2000, ge=40)
+    """Size of the embedded demo data set, where the profile uses it."""
+    captioner_override: dict[str, dict[str, Any]] = {}
+    """Captioner → changed keys."""
+    override: dict[str, dict[str, Any]] = {}
+    """Method → changed keys; `*` stands for every method that is trained."""
+    experiments: list[Experiment] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> ProfileConfig:
+        seen = set()
+        for experiment in self.experiments:
+            key = (experiment.dataset, experiment.task)
+            if key in seen:
+                raise ValueError(f"data set {key[0]}, task {key[1]} is listed twice: merge the two entries")
+            seen.add(key)
+            if len(set(experiment.methods)) != len(experiment.methods):
+                raise ValueError(f"a method is listed twice for {key[0]}/{key[1]}")
+            if len(set(experiment.seeds)) != len(experiment.seeds):
+                raise ValueError(f"a seed is listed twice for {key[0]}/{key[1]}")
+        return self
+
+
+class Run(NamedTuple):
+    """One cell of the experiment matrix."""
+
+    dataset: str
+    task: str
+    method: str
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, relative to the project's root."""
+        return Path("results") / self.dataset / self.task / self.method / f"seed-{self.seed}"
+
+
+def _named(kind: str, name: str, model: type[Any], config_dir: Path) -> Any:
+    """Read `<config_dir>/<kind>/<name>.yaml`; its `name` must be its file name."""
+    path = config_dir / kind / f"{name}.yaml"
+    if not path.is_file():
+        known = [p.stem for p in sorted((config_dir / kind).glob("*.yaml"))]
+        hint = nearest(name, known) if known else f"add {path}"
+        raise ConfigError(f"{path}: there is no entry '{name}' in {kind}; {hint}")
+    config = validate(model, read_yaml(path), str(path))
+    if config.name != name:
+        raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
+    return config
+
+
+def load_dataset(name: str, config_dir: Path = CONFIG_DIR) -> DatasetConfig:
+    """Read config/datasets/<name>.yaml."""
+    config: DatasetConfig = _named("datasets", name, DatasetConfig, config_dir)
+    return config
+
+
+def load_transfer(name: str, config_dir: Path = CONFIG_DIR) -> TransferConfig:
+    """Read config/transfers/<name>.yaml."""
+    config: TransferConfig = _named("transfers", name, TransferConfig, config_dir)
+    return config
+
+
+def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `change` laid over it, mappings merged key by key; a null removes the key's mapping."""
+    result = dict(base)
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = _merged(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+class Profile:
+    """A profile with everything that it names, resolved and checked.
+
+    Raises:
+        ConfigError: a name is unknown, a key is wrong, or an experiment cannot be run as asked.
+    """
+
+    def __init__(self, path: str | Path, config_dir: Path = CONFIG_DIR):
+        self.path = Path(path)
+        self.config_dir = config_dir
+        self.config = validate(ProfileConfig, read_yaml(self.path), str(self.path))
+        self._experiments = {(e.dataset, e.task): e for e in self.config.experiments}
+        self._methods: dict[tuple[str, str, str], MethodConfig] = {}
+        self._datasets: dict[str, DatasetConfig] = {}
+        self._transfers: dict[str, TransferConfig] = {}
+        for experiment in self.config.experiments:
+            self._check(experiment)
+
+    def _check(self, experiment: Experiment) -> None:
+        dataset = self.dataset(experiment.dataset)
+        if experiment.task not in dataset.tasks:
+            hint = nearest(experiment.task, list(dataset.tasks))
+            raise ConfigError(f"{self.path}: data set {dataset.name} has no task '{experiment.task}'; {hint}")
+        for name in experiment.override:
+            if name != "*" and name not in self.methods(experiment.dataset, experiment.task):
+                hint = nearest(name, experiment.methods)
+                raise ConfigError(f"{self.path}: override names '{name}', which is not run here; {hint}")
+        for name in self.methods(experiment.dataset, experiment.task):
+            method = self.method(experiment.dataset, experiment.task, name)
+            if "image" not in dataset.modalities and {"image", "caption"} & set(method.inputs):
+                raise ConfigError(
+                    f"{self.path}: method '{name}' reads images, but data set {dataset.name} is used "
+                    f"with text alone; take the method out or add image to its modalities"
+                )
+            if method.rule in ("or", "and") and len(dataset.tasks[experiment.task].classes) != 2:
+                raise ConfigError(
+                    f"{self.path}: '{name}' is defined for two classes, but {experiment.task} of "
+                    f"{dataset.name} has more; use decision_mean or decision_max"
+                )
+        for name in experiment.transfers:
+            self._check_transfer(experiment, self.transfer(name))
+
+    def _check_transfer(self, experiment: Experiment, transfer: TransferConfig) -> None:
+        where = self.config_dir / "transfers" / f"{transfer.name}.yaml"
+        target = self.dataset(transfer.dataset)
+        if transfer.task not in target.tasks:
+            hint = nearest(transfer.task, list(target.tasks))
+            raise ConfigError(f"{where}: data set {target.name} has no task '{transfer.task}'; {hint}")
+        labels = target.tasks[transfer.task].classes
+        classes = self.dataset(experiment.dataset).tasks[experiment.task].classes
+        for label in labels:
+            if label not in transfer.class_map:
+                raise ConfigError(
+                    f"{where}: class_map does not say what becomes of '{label}'; give a class or null"
+                )
+        for label, mapped in transfer.class_map.items():
+            if label not in labels:
+                raise ConfigError(
+                    f"{where}: class_map names '{label}', no class of {target.name}; {nearest(label, labels)}"
+                )
+            if mapped is not None and mapped not in classes:
+                raise ConfigError(
+                    f"{where}: class_map sends '{label}' to '{mapped}', no class of {experiment.dataset}/"
+                    f"{experiment.task}; {nearest(mapped, classes)}"
+                )
+
+    def dataset(self, name: str) -> DatasetConfig:
+        """The data set's config."""
+        if name not in self._datasets:
+            self._datasets[name] = load_dataset(name, self.config_dir)
+        return self._datasets[name]
+
+    def transfer(self, name: str) -> TransferConfig:
+        """The transfer target's config."""
+        if name not in self._transfers:
+            self._transfers[name] = load_transfer(name, self.config_dir)
+        return self._transfers[name]
+
+    def captioner(self, name: str) -> CaptionerConfig:
+        """The captioner's config with the profile's changes."""
+        return load_captioner(name, self.config_dir, self.config.captioner_override.get(name, {}))
+
+    def experiment(self, dataset: str, task: str) -> Experiment:
+        """The experiment of a data set and task."""
+        if (dataset, task) not in self._experiments:
+            known = [f"{d}/{t}" for d, t in self._experiments]
+            raise ConfigError(f"{self.path}: nothing is run on {dataset}/{task}; {nearest(f'{dataset}/{task}', known)}")
+        return self._experiments[dataset, task]
+
+    def method(self, dataset: str, task: str, name: str) -> MethodConfig:
+        """The method's config with the profile's and the experiment's changes laid over it."""
+        key = (dataset, task, name)
+        if key not in self._methods:
+            base: MethodConfig = _named("methods", name, MethodConfig, self.config_dir)
+            values = read_yaml(self.config_dir / "methods" / f"{name}.yaml")
+            for layer in (self.config.override, self.experiment(dataset, task).override):
+                if not base.is_decision:
+                    common = layer.get("*", {})
+                    # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
+                    values = _merged(values, {k: v for k, v in common.items() if k in values})
+                values = _merged(values, layer.get(name, {}))
+            where = f"{self.config_dir / 'methods' / name}.yaml with the changes of {self.path}"
+            self._methods[key] = validate(MethodConfig, values, where)
+        return self._methods[key]
+
+    def methods(self, dataset: str, task: str) -> list[str]:
+        """Methods of an experiment, members of decision fusions included, members first."""
+        names: list[str] = []
+        for name in self.experiment(dataset, task).methods:
+            for needed in [*self.method(dataset, task, name).members.values(), name]:
+                if needed not in names:
+                    names.append(needed)
+        return names
+
+    def runs(self) -> Iterator[Run]:
+        """Every cell of the matrix, in the order of the file."""
+        for experiment in self.config.experiments:
+            for method in self.methods(experiment.dataset, experiment.task):
+                for seed in experiment.seeds:
+                    yield Run(experiment.dataset, experiment.task, method, seed)
+
+    def transfers_of(self, run: Run) -> list[str]:
+        """The targets on which a run is scored: those that have the modalities that its method reads."""
+        result = []
+        for name in self.experiment(run.dataset, run.task).transfers:
+            modalities = self.dataset(self.transfer(name).dataset).modalities
+            inputs = self.method(run.dataset, run.task, run.method).inputs
+            if "image" in modalities or not {"image", "caption"} & set(inputs):
+                result.append(name)
+        return result
