@@ -23,7 +23,7 @@ class EncoderUse(StrictModel):
     """An encoder by name, and how the method uses it."""
 
     name: str
-    """`hub:<repo>@<revision>`, `open_clip:<model>/<tag>`, `timm:<model>`, `package:<name>` or `tiny:<name>`."""
+    """hub:<repo>@<revision>, open_clip:<model>/<tag>, timm:<model>, package:<name> or tiny:<name>."""
     tuned: bool = True
     """False: the encoder is frozen, so each input is encoded once and shared by all seeds and methods."""
     pooling: Literal["cls", "mean"] = "cls"
@@ -117,7 +117,10 @@ class MethodConfig(StrictModel):
         if (self.image is not None) != ("image" in self.inputs):
             raise ValueError("an 'image' encoder and the input image belong together")
         if self.rows == "all" and self.target == "label":
-            raise ValueError("rows: all needs target: label_text or label_image, for 'label' is empty where they disagree")
+            raise ValueError(
+                "rows: all needs target: label_text or label_image, because 'label' is empty in rows "
+                "on which the modalities disagree"
+            )
         if "caption" in self.inputs and self.text is not None and not self.text.tuned:
             raise ValueError("a frozen text encoder cannot read captions: set text.tuned to true")
         return self

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crisisweave.config.captioner import CaptionerConfig, load_captioner
 from pydantic import Field, model_validator
 
-from crisisweave.config.captioner import CaptionerConfig, load_captioner
 from crisisweave.config.dataset import DatasetConfig, Split
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import StrictModel, nearest, read_yaml, validate
@@ -205,7 +205,9 @@ class Profile:
         """The experiment of a data set and task."""
         if (dataset, task) not in self._experiments:
             known = [f"{d}/{t}" for d, t in self._experiments]
-            raise ConfigError(f"{self.path}: nothing is run on {dataset}/{task}; {nearest(f'{dataset}/{task}', known)}")
+            raise ConfigError(
+                f"{self.path}: nothing is run on {dataset}/{task}; {nearest(f'{dataset}/{task}', known)}"
+            )
         return self._experiments[dataset, task]
 
     def method(self, dataset: str, task: str, name: str) -> MethodConfig:

@@ -35,9 +35,7 @@ def _model_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] 
         if step not in current.model_fields:
             return None
         candidates = [current.model_fields[step].annotation]
-        while candidates and not (
-            isinstance(candidates[0], type) and issubclass(candidates[0], BaseModel)
-        ):
+        while candidates and not (isinstance(candidates[0], type) and issubclass(candidates[0], BaseModel)):
             candidates = [*getattr(candidates[0], "__args__", ()), *candidates[1:]]
         if not candidates:
             return None

@@ -1,0 +1,1 @@
+"""Encoders by name: text and image encoders with their tokenizer and transform."""

@@ -1,0 +1,191 @@
+"""Image encoders by name, each with the transform that its weights expect."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from crisisweave.encoders import packages
+from crisisweave.encoders.names import EncoderName, parse
+from crisisweave.encoders.text import missing_from_hub
+from crisisweave.encoders.torchvision_compat import prepare_torchvision
+from crisisweave.errors import WeightsError
+
+
+class Normalisation(NamedTuple):
+    """Per-channel mean and standard deviation of pixels in [0, 1]."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+HALF = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+class ImageEncoder(nn.Module):
+    """An image encoder: uint8 pixels in, one pooled vector out.
+
+    Attributes:
+        dim: width d of the pooled vector.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, dim: int, normalisation: Normalisation):
+        super().__init__()
+        self.network = network
+        self.dim = dim
+        # 255 is folded in, so that uint8 pixels are normalised by one subtraction and one division.
+        mean, std = (torch.tensor(v).view(3, 1, 1) * 255 for v in normalisation)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, H, W, 3) uint8 → pooled features (B, d)."""
+        normalised = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        pooled: Tensor = self.network(normalised)
+        return pooled
+
+
+class TinyConvNet(nn.Module):
+    """Four strided convolutions and a mean: for tests and for workflows without pretrained weights."""
+
+    dim = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [3, 16, 32, 48, self.dim]
+        self.layers = nn.Sequential()
+        for before, after in itertools.pairwise(widths):
+            self.layers.append(nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1))
+            # Group norm, not batch norm: an image must give the same features in every batch.
+            self.layers.append(nn.GroupNorm(4, after))
+            self.layers.append(nn.ReLU())
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels (B, 3, H, W) → (B, d)."""
+        return self.layers(pixels).mean(dim=(2, 3))
+
+
+TINY_IMAGE = {"conv": TinyConvNet}
+
+
+def load_image_encoder(name: str, pretrained: bool = True) -> ImageEncoder:
+    """Build an image encoder.
+
+    Args:
+        name: see `crisisweave.encoders.names`.
+        pretrained: False leaves the weights as initialised, for a caller that loads its own.
+
+    Raises:
+        ConfigError: the name is unknown or names no image encoder.
+        WeightsError: its weights are missing here or altered.
+    """
+    parsed = parse(name)
+    builders = {
+        "package": _efficientnet_lite0,
+        "tiny": _tiny,
+        "timm": _timm,
+        "open_clip": _open_clip,
+        "hub": _hub,
+    }
+    return builders[parsed.kind](parsed, pretrained)
+
+
+def _tiny(name: EncoderName, pretrained: bool) -> ImageEncoder:
+    if name.model not in TINY_IMAGE:
+        raise packages.unknown(name.kind, name.model, tuple(TINY_IMAGE))
+    network = TINY_IMAGE[name.model]()
+    return ImageEncoder(network, network.dim, HALF)
+
+
+def _efficientnet_lite0(name: EncoderName, pretrained: bool) -> ImageEncoder:
+    """EfficientNet-Lite0 (Tan & Le, 2019): the package's weights in timm's architecture.
+
+    Both list the same tensors in the same order under other names; the shapes are checked one by one.
+    """
+    if name.model not in packages.IMAGE_MODELS:
+        raise packages.unknown(name.kind, name.model, packages.IMAGE_MODELS)
+    network = _create_timm("tf_efficientnet_lite0", pretrained=False)
+    if pretrained:
+        path = packages.packaged(packages.EFFICIENTNET_LITE0_WEIGHTS)
+        stored = torch.load(path, weights_only=True, map_location="cpu")
+        body = [(k, v) for k, v in stored.items() if not k.startswith("_fc.")]
+        wanted = network.state_dict()
+        if [v.shape for _, v in body] != [v.shape for v in wanted.values()]:
+            raise WeightsError(
+                f"{path} does not fit timm's tf_efficientnet_lite0; install timm in the pinned version"
+            )
+        network.load_state_dict({key: value for key, (_, value) in zip(wanted, body, strict=True)})
+    return ImageEncoder(network, 1280, HALF)
+
+
+def _create_timm(model: str, pretrained: bool) -> Any:
+    prepare_torchvision()
+    import timm
+
+    return timm.create_model(model, pretrained=pretrained, num_classes=0)
+
+
+def _timm(name: EncoderName, pretrained: bool) -> ImageEncoder:
+    try:
+        network = _create_timm(name.model, pretrained)
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
+            f"and fetch its weights into this machine's model cache on a machine with internet"
+        ) from error
+    config = network.pretrained_cfg
+    return ImageEncoder(network, network.num_features, Normalisation(config["mean"], config["std"]))
+
+
+def _open_clip(name: EncoderName, pretrained: bool) -> ImageEncoder:
+    prepare_torchvision()
+    import open_clip
+
+    try:
+        model = open_clip.create_model(name.model, pretrained=name.detail if pretrained else None)
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
+            f"and fetch its weights into this machine's model cache on a machine with internet"
+        ) from error
+    visual = model.visual
+    return ImageEncoder(visual, visual.output_dim, Normalisation(visual.image_mean, visual.image_std))
+
+
+def _hub(name: EncoderName, pretrained: bool) -> ImageEncoder:
+    prepare_torchvision()
+    from transformers import AutoConfig, AutoImageProcessor, AutoModel
+
+    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
+    try:
+        config = AutoConfig.from_pretrained(name.model, **where)
+        processor = AutoImageProcessor.from_pretrained(name.model, **where)
+        if pretrained:
+            model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
+        else:
+            model = AutoModel.from_config(config)
+    except OSError as error:
+        raise missing_from_hub(name) from error
+    return ImageEncoder(
+        _FirstToken(model),
+        config.hidden_size,
+        Normalisation(tuple(processor.image_mean), tuple(processor.image_std)),
+    )
+
+
+class _FirstToken(nn.Module):
+    """A vision transformer's class token as the pooled vector."""
+
+    def __init__(self, model: Any):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        state: Tensor = self.model(pixel_values=pixels).last_hidden_state[:, 0]
+        return state

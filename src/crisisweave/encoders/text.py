@@ -1,0 +1,199 @@
+"""Text encoders by name, each with its tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from crisisweave.encoders import packages
+from crisisweave.encoders.bert import Bert, BertShape, from_transformers
+from crisisweave.encoders.names import EncoderName, parse
+from crisisweave.encoders.torchvision_compat import prepare_torchvision
+from crisisweave.errors import ConfigError, WeightsError
+
+MINILM = BertShape(vocabulary=30522, dim=384, layers=6, heads=12, intermediate=1536)
+# Small enough to train from nothing in seconds; reads MiniLM's vocabulary.
+TINY_TEXT = {
+    "bert": BertShape(vocabulary=30522, dim=64, layers=2, heads=4, intermediate=128, positions=256),
+}
+
+
+class Tokens(NamedTuple):
+    """A batch of token sequences, padded to its longest: ids, mask (True = real) and types, all (B, L)."""
+
+    ids: Tensor
+    mask: Tensor
+    types: Tensor
+
+
+class TokenLists(NamedTuple):
+    """Token sequences of a whole data set, unpadded; the lists run in parallel."""
+
+    ids: list[np.ndarray]
+    types: list[np.ndarray]
+
+    def lengths(self) -> np.ndarray:
+        """Tokens per sequence (N,)."""
+        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+
+    def pad(self, rows: np.ndarray) -> Tokens:
+        """The sequences at `rows`, padded with id 0 to the longest among them."""
+        longest = max(len(self.ids[row]) for row in rows)
+        ids = np.zeros((len(rows), longest), dtype=np.int64)
+        types = np.zeros_like(ids)
+        mask = np.zeros(ids.shape, dtype=bool)
+        for i, row in enumerate(rows):
+            n = len(self.ids[row])
+            ids[i, :n], types[i, :n], mask[i, :n] = self.ids[row], self.types[row], True
+        return Tokens(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(types))
+
+
+class TextEncoder(nn.Module):
+    """A text encoder with its tokenizer.
+
+    Attributes:
+        dim: width d of a token state.
+        types: number of token types that the encoder knows.
+    """
+
+    def __init__(self, network: nn.Module, tokenizer: Tokenizer, dim: int, types: int):
+        super().__init__()
+        self.network = network
+        self.dim = dim
+        self.types = types
+        self._tokenizer = tokenizer
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Token states (B, L, d)."""
+        states: Tensor = self.network(tokens.ids, tokens.mask, tokens.types)
+        return states
+
+    def embedding_parameters(self) -> list[nn.Parameter]:
+        """The word embeddings, for methods that leave them as they came."""
+        return [module.weight for module in self.network.modules() if isinstance(module, nn.Embedding)]
+
+    def tokenise(
+        self, first: list[list[str]], second: list[list[str]] | None = None, max_tokens: int = 128
+    ) -> TokenLists:
+        """Tokenise lists of words, or pairs of them, each cut to `max_tokens` (the longer half first).
+
+        With a second list, the first has token type 0 and the second type 1.
+
+        Raises:
+            ConfigError: pairs are given to an encoder that knows one token type only.
+        """
+        tokenizer = self._tokenizer
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_tokens, strategy="longest_first")
+        if second is None:
+            encodings = tokenizer.encode_batch(first, is_pretokenized=True)
+        elif self.types < 2:
+            raise ConfigError(
+                "this text encoder knows one token type, so it cannot tell tweet and caption apart; "
+                "use a BERT-like encoder for methods that read captions"
+            )
+        else:
+            encodings = tokenizer.encode_batch(list(zip(first, second, strict=True)), is_pretokenized=True)
+        return TokenLists(
+            [np.array(e.ids, dtype=np.int32) for e in encodings],
+            [np.array(e.type_ids, dtype=np.int32) for e in encodings],
+        )
+
+
+def load_text_encoder(name: str, pretrained: bool = True) -> TextEncoder:
+    """Build a text encoder.
+
+    Args:
+        name: see `crisisweave.encoders.names`.
+        pretrained: False leaves the weights as initialised, for a caller that loads its own.
+
+    Raises:
+        ConfigError: the name is unknown or names no text encoder.
+        WeightsError: its weights are missing here or altered.
+    """
+    parsed = parse(name)
+    if parsed.kind == "package":
+        return _minilm(parsed, pretrained)
+    if parsed.kind == "tiny":
+        return _tiny(parsed)
+    if parsed.kind == "hub":
+        return _hub(parsed, pretrained)
+    raise ConfigError(f"encoder '{name}': kind '{parsed.kind}' has no text encoder; use hub, package or tiny")
+
+
+def _wordpiece() -> Tokenizer:
+    return Tokenizer.from_file(str(packages.packaged(packages.MINILM_TOKENIZER)))
+
+
+def _minilm(name: EncoderName, pretrained: bool) -> TextEncoder:
+    if name.model not in packages.TEXT_MODELS:
+        raise packages.unknown(name.kind, name.model, packages.TEXT_MODELS)
+    network = Bert(MINILM)
+    if pretrained:
+        from safetensors.torch import load_file
+
+        weights = load_file(packages.packaged(packages.MINILM_WEIGHTS))
+        network.load_state_dict(from_transformers(weights, MINILM.layers))
+    return TextEncoder(network, _wordpiece(), MINILM.dim, MINILM.types)
+
+
+def _tiny(name: EncoderName) -> TextEncoder:
+    if name.model not in TINY_TEXT:
+        raise packages.unknown(name.kind, name.model, tuple(TINY_TEXT))
+    shape = TINY_TEXT[name.model]
+    return TextEncoder(Bert(shape), _wordpiece(), shape.dim, shape.types)
+
+
+class _HubNetwork(nn.Module):
+    """A transformers model behind our calling convention."""
+
+    def __init__(self, model: Any, types: int):
+        super().__init__()
+        self.model = model
+        self.takes_types = types > 1
+
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        extra = {"token_type_ids": types} if self.takes_types else {}
+        states: Tensor = self.model(input_ids=ids, attention_mask=mask.long(), **extra).last_hidden_state
+        return states
+
+
+def _hub(name: EncoderName, pretrained: bool) -> TextEncoder:
+    prepare_torchvision()
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
+    try:
+        config = AutoConfig.from_pretrained(name.model, **where)
+        tokenizer = AutoTokenizer.from_pretrained(name.model, use_fast=True, **where)
+        if pretrained:
+            model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
+        else:
+            model = AutoModel.from_config(config)
+    except OSError as error:
+        raise missing_from_hub(name) from error
+    # Unused heads would be trained by nothing and stored for nothing.
+    model.pooler = None
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    return TextEncoder(
+        _HubNetwork(model, config.type_vocab_size), backend, config.hidden_size, config.type_vocab_size
+    )
+
+
+def missing_from_hub(name: EncoderName) -> WeightsError:
+    """The error for a hub model that is not in the local cache (steps never download)."""
+    return WeightsError(
+        f"encoder '{name}' is not in this machine's model cache ({_cache_folder()}); on a machine with "
+        f"internet run 'hf download {name.model} --revision {name.detail}'"
+    )
+
+
+def _cache_folder() -> Path:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE)
