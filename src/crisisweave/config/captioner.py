@@ -1,0 +1,207 @@
+"""What defines a captioner: `config/captioners/<name>.yaml`.
+
+A captioner turns the features of an image into a prefix of pseudo-tokens and continues it with a causal
+language model (ClipCap, Mokady et al. 2021). It is either trained by the workflow (`training`) or loaded
+from a published checkpoint (`published`), never both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from crisisweave.config.method import Source
+from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
+from crisisweave.errors import ConfigError
+
+
+class PinnedFile(StrictModel):
+    """A file that the user fetches once and that is checked by its hash before every use."""
+
+    file: str
+    """Path below the weights folder."""
+    sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$")
+    """Null where the project could not see the file: the user fills it in, and until then nothing is loaded."""
+    origin: str
+    """Where the file comes from."""
+
+
+class ImageInput(StrictModel):
+    """The frozen image features that the captioner reads."""
+
+    encoder: str
+    """An encoder name, for example `package:efficientnet_lite0`."""
+    size: int = Field(default=224, ge=8, le=1024)
+    """Pixels of the square input."""
+    grid: int = Field(default=1, ge=1, le=14)
+    """1: one pooled vector per image. g > 1: g × g pooled vectors, row by row."""
+    normalise: Literal["none", "l2", "standard"]
+    """`none` and `l2` as in ClipCap; `standard`: mean 0 and deviation 1 as measured on train."""
+
+
+class Mapper(StrictModel):
+    """From image features to the prefix."""
+
+    kind: Literal["mlp", "transformer"]
+    prefix_length: int = Field(default=10, ge=1)
+    """Pseudo-tokens that the language model sees."""
+    image_tokens: int = Field(default=10, ge=1)
+    """Transformer only, and only for one vector per image: tokens into which that vector is spread."""
+    layers: int = Field(default=8, ge=1)
+    """Transformer only."""
+    heads: int = Field(default=8, ge=1)
+    """Transformer only."""
+
+
+class LanguageModel(StrictModel):
+    """Shape of the GPT-2 style causal language model; its vocabulary is its tokenizer's."""
+
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    width: int = Field(ge=1)
+    positions: int = Field(ge=2)
+    """Longest sequence, prefix included."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> LanguageModel:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
+        return self
+
+
+class Decoding(StrictModel):
+    """How candidates are generated."""
+
+    method: Literal["greedy", "beam", "nucleus"] = "beam"
+    candidates: int = Field(default=5, ge=1)
+    """Beam width, or the number of samples; 1 for greedy."""
+    max_tokens: int = Field(ge=1)
+    top_p: float = Field(default=0.8, gt=0, le=1)
+    """Nucleus only."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Nucleus only."""
+    stop: Literal["end", "."] = "end"
+    """`end`: the tokenizer's end token; `.`: a full stop ends the caption and belongs to it, as in ClipCap."""
+
+    @model_validator(mode="after")
+    def _greedy_has_one(self) -> Decoding:
+        if self.method == "greedy" and self.candidates != 1:
+            raise ValueError("greedy decoding gives one candidate: set candidates to 1")
+        return self
+
+
+class Training(StrictModel):
+    """Training of mapper and language model from scratch."""
+
+    vocabulary: int = Field(ge=300)
+    """Largest byte-level BPE vocabulary, learned from the captions of train (256 entries are the bytes)."""
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    """Stop after this many epochs without a lower dev loss."""
+    batch_size: int = Field(ge=1)
+    """Images per step; each brings all its captions."""
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of all steps in which the learning rate rises from 0; afterwards it falls linearly to 0."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    feature_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the image features that is zeroed in training."""
+
+
+class DualEncoder(StrictModel):
+    """A small image–text scorer trained on the same captions by contrast (InfoNCE). It is not CLIP."""
+
+    kind: Literal["dual_encoder"]
+    width: int = Field(ge=8)
+    """Of the word vectors and of the shared space."""
+    heads: int = Field(default=4, ge=1)
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+
+class Clip(StrictModel):
+    """Cosine similarity in CLIP's shared space; the image features must be that model's image embeddings."""
+
+    kind: Literal["clip"]
+    model: str
+    """open_clip's name of the architecture."""
+    weights: PinnedFile
+
+
+class Published(StrictModel):
+    """A published checkpoint and the tokenizer of its language model."""
+
+    checkpoint: PinnedFile
+    tokenizer: PinnedFile
+
+
+class CaptionerConfig(StrictModel):
+    """One captioner, complete."""
+
+    name: str
+    title: str
+    source: Source
+    deviations: list[str] = []
+    image: ImageInput
+    mapper: Mapper
+    language_model: LanguageModel
+    decoding: Decoding
+    scorer: Annotated[DualEncoder | Clip, Field(discriminator="kind")]
+    """Which of an image's candidates is kept: the one with the highest image–text score."""
+    training: Training | None = None
+    published: Published | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CaptionerConfig:
+        if (self.training is None) == (self.published is None):
+            raise ValueError("give either 'training' or 'published'")
+        if (self.training is None) != isinstance(self.scorer, Clip):
+            raise ValueError("a trained captioner has a dual_encoder as scorer, a published one has clip")
+        if self.published is not None and self.image.normalise == "standard":
+            raise ValueError(
+                "'normalise: standard' is measured on train: a published checkpoint has none or l2"
+            )
+        if isinstance(self.scorer, Clip) and self.image.grid != 1:
+            raise ValueError("the clip scorer reads one vector per image: set image.grid to 1")
+        needed = self.mapper.prefix_length + self.decoding.max_tokens
+        if needed > self.language_model.positions:
+            raise ValueError(
+                f"prefix and max_tokens need {needed} positions, language_model.positions is "
+                f"{self.language_model.positions}"
+            )
+        if self.mapper.kind == "transformer" and self.language_model.width % self.mapper.heads:
+            raise ValueError(
+                f"language_model.width {self.language_model.width} is not a multiple of "
+                f"mapper.heads {self.mapper.heads}"
+            )
+        return self
+
+
+def load_captioner(
+    name: str, config_dir: str | Path = "config", override: dict[str, Any] | None = None
+) -> CaptionerConfig:
+    """Read config/captioners/<name>.yaml, with `override` laid over it.
+
+    Raises:
+        ConfigError: there is no such captioner (the nearest name is given), or a key or value is wrong.
+    """
+    folder = Path(config_dir) / "captioners"
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in sorted(folder.glob("*.yaml"))]
+        hint = nearest(name, known) if known else f"add {path}"
+        raise ConfigError(f"{path}: there is no captioner '{name}'; {hint}")
+    values = read_yaml(path)
+    config = validate(CaptionerConfig, merged(values, override or {}), str(path))
+    if config.name != name:
+        raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
+    return config
