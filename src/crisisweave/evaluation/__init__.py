@@ -1,0 +1,1 @@
+"""Scores, calibration, intervals, paired tests, tables and the leakage audit."""
