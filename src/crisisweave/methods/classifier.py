@@ -1,0 +1,39 @@
+"""What every trained method is: a network from a batch to class scores."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from crisisweave.methods.branches import ImageBranch, TextBranch
+from crisisweave.methods.inputs import Batch
+
+
+class Classifier(nn.Module):
+    """Base of all methods.
+
+    A method names its modality branches `text_branch` and `image_branch`, so that parameters can be told
+    apart by modality and by whether they came pretrained.
+    """
+
+    text_branch: TextBranch | None = None
+    image_branch: ImageBranch | None = None
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Class scores before softmax (B, C)."""
+        raise NotImplementedError
+
+    def stored_state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds: trained parameters and buffers.
+
+        Pretrained parameters that were left as they came stay with their pinned source.
+        """
+        left = {name for name, parameter in self.named_parameters() if not parameter.requires_grad}
+        return {name: value for name, value in self.state_dict().items() if name not in left}
+
+    def is_pretrained(self, parameter_name: str) -> bool:
+        """Whether a parameter came with an encoder's published weights."""
+        for prefix, branch in (("text_branch", self.text_branch), ("image_branch", self.image_branch)):
+            if parameter_name.startswith(f"{prefix}.encoder."):
+                assert branch is not None
+                return not branch.use.name.startswith("tiny:")
+        return False

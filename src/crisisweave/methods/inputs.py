@@ -1,0 +1,21 @@
+"""What a method is given: one batch of tweets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from crisisweave.encoders.text import Tokens
+
+
+class Batch(NamedTuple):
+    """One batch; what a method does not read is None.
+
+    Attributes:
+        text: tokens, each (B, L), or the frozen encoder's vectors (B, d).
+        image: pixels (B, S, S, 3) uint8, or the frozen encoder's vectors (B, d).
+    """
+
+    text: Tokens | Tensor | None
+    image: Tensor | None
