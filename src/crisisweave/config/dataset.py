@@ -21,6 +21,8 @@ class TaskConfig(StrictModel):
     """CrisisMMD only: `agreed` reads crisismmd_datasplit_agreed_label/, `all` crisismmd_datasplit_all/."""
     table: str | None = None
     """CrisisMMD only: the table's task name in the file name (informative, humanitarian, damage)."""
+    splits: list[Literal["train", "dev", "test"]] = ["train", "dev", "test"]
+    """Splits that the data set provides. Every one must hold rows, and `train` must hold every class."""
     merge: dict[str, str] = {}
     """Raw label → class, for labels that are merged into another class; all others must be classes."""
     counts: dict[str, int] = {}
@@ -33,6 +35,8 @@ class TaskConfig(StrictModel):
                 raise ValueError(f"merge sends '{raw}' to '{target}', which is not among the classes")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("a class is listed twice")
+        if unknown := sorted(set(self.counts) - set(self.splits)):
+            raise ValueError(f"counts names the split '{unknown[0]}', which is not among the splits")
         return self
 
 
@@ -53,6 +57,8 @@ class DatasetConfig(StrictModel):
     """What to do with a row whose image file is not there. There is no third choice."""
     held_out_events: list[str] = []
     """Events whose rows leave train, dev and test and form the split `heldout` (for transfer)."""
+    events: list[str] = []
+    """HumAID only: the events to read, each from its own <event>_<split>.tsv."""
     shorter_side: int = Field(default=256, ge=8, le=1024)
     """Pixels of the shorter side in the image store."""
     redistributable: bool = False

@@ -1,0 +1,1 @@
+"""Images: checking and decoding hostile files, and the memory-mapped store that every method reads."""
