@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from crisisweave.config.dataset import DatasetConfig, Split
 from crisisweave.config.method import MethodConfig
-from crisisweave.config.strict import StrictModel, nearest, read_yaml, validate
+from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
 from crisisweave.errors import ConfigError
 
 CONFIG_DIR = Path("config")
@@ -106,17 +106,6 @@ def load_transfer(name: str, config_dir: Path = CONFIG_DIR) -> TransferConfig:
     """Read config/transfers/<name>.yaml."""
     config: TransferConfig = _named("transfers", name, TransferConfig, config_dir)
     return config
-
-
-def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `change` laid over it, mappings merged key by key; a null removes the key's mapping."""
-    result = dict(base)
-    for key, value in change.items():
-        if isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key] = _merged(result[key], value)
-        else:
-            result[key] = value
-    return result
 
 
 class Profile:
@@ -220,8 +209,8 @@ class Profile:
                 if not base.is_decision:
                     common = layer.get("*", {})
                     # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
-                    values = _merged(values, {k: v for k, v in common.items() if k in values})
-                values = _merged(values, layer.get(name, {}))
+                    values = merged(values, {k: v for k, v in common.items() if k in values})
+                values = merged(values, layer.get(name, {}))
             where = f"{self.config_dir / 'methods' / name}.yaml with the changes of {self.path}"
             self._methods[key] = validate(MethodConfig, values, where)
         return self._methods[key]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.encoders import packages
 from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.encoders.text import missing_from_hub
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
-from crisisweave.errors import WeightsError
+from crisisweave.errors import ConfigError, WeightsError
 
 
 class Normalisation(NamedTuple):
@@ -35,10 +37,17 @@ class ImageEncoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, dim: int, normalisation: Normalisation):
+    def __init__(
+        self,
+        network: nn.Module,
+        dim: int,
+        normalisation: Normalisation,
+        feature_map: Callable[[Tensor], Tensor] | None = None,
+    ):
         super().__init__()
         self.network = network
         self.dim = dim
+        self._feature_map = feature_map
         # 255 is folded in, so that uint8 pixels are normalised by one subtraction and one division.
         mean, std = (torch.tensor(v).view(3, 1, 1) * 255 for v in normalisation)
         self.register_buffer("mean", mean, persistent=False)
@@ -46,9 +55,22 @@ class ImageEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels (B, H, W, 3) uint8 → pooled features (B, d)."""
-        normalised = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        pooled: Tensor = self.network(normalised)
+        pooled: Tensor = self.network(self._normalised(pixels))
         return pooled
+
+    def grid(self, pixels: Tensor, cells: int) -> Tensor:
+        """Pixels (B, H, W, 3) uint8 → features (B, cells², d), one mean per cell of a square grid, row by row.
+
+        Raises:
+            ConfigError: the encoder has no map of local features.
+        """
+        if self._feature_map is None:
+            raise ConfigError("this image encoder has no map of local features: use a grid of 1")
+        features = self._feature_map(self._normalised(pixels))
+        return F.adaptive_avg_pool2d(features, cells).flatten(2).transpose(1, 2)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
 
 class TinyConvNet(nn.Module):
@@ -100,7 +122,7 @@ def _tiny(name: EncoderName, pretrained: bool) -> ImageEncoder:
     if name.model not in TINY_IMAGE:
         raise packages.unknown(name.kind, name.model, tuple(TINY_IMAGE))
     network = TINY_IMAGE[name.model]()
-    return ImageEncoder(network, network.dim, HALF)
+    return ImageEncoder(network, network.dim, HALF, network.layers)
 
 
 def _efficientnet_lite0(name: EncoderName, pretrained: bool) -> ImageEncoder:
@@ -121,7 +143,7 @@ def _efficientnet_lite0(name: EncoderName, pretrained: bool) -> ImageEncoder:
                 f"{path} does not fit timm's tf_efficientnet_lite0; install timm in the pinned version"
             )
         network.load_state_dict({key: value for key, (_, value) in zip(wanted, body, strict=True)})
-    return ImageEncoder(network, 1280, HALF)
+    return ImageEncoder(network, 1280, HALF, network.forward_features)
 
 
 def _create_timm(model: str, pretrained: bool) -> Any:

@@ -30,6 +30,10 @@ class Tokens(NamedTuple):
     mask: Tensor
     types: Tensor
 
+    def to(self, device: torch.device) -> Tokens:
+        """The same batch on a device."""
+        return Tokens(*(part.to(device, non_blocking=True) for part in self))
+
 
 class TokenLists(NamedTuple):
     """Token sequences of a whole data set, unpadded; the lists run in parallel."""
@@ -51,6 +55,14 @@ class TokenLists(NamedTuple):
             n = len(self.ids[row])
             ids[i, :n], types[i, :n], mask[i, :n] = self.ids[row], self.types[row], True
         return Tokens(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(types))
+
+
+def pool(states: Tensor, mask: Tensor, how: str) -> Tensor:
+    """Token states (B, L, d) and mask (B, L) → (B, d): the first token, or the mean of the real ones."""
+    if how == "cls":
+        return states[:, 0]
+    weights = mask[:, :, None].to(states.dtype)
+    return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
 
 class TextEncoder(nn.Module):

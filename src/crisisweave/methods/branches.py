@@ -7,16 +7,8 @@ from torch import Tensor, nn
 
 from crisisweave.config.method import EncoderUse, Head
 from crisisweave.encoders.image import load_image_encoder
-from crisisweave.encoders.text import TextEncoder, Tokens, load_text_encoder
+from crisisweave.encoders.text import TextEncoder, Tokens, load_text_encoder, pool
 from crisisweave.methods.inputs import Batch
-
-
-def pool(states: Tensor, mask: Tensor, how: str) -> Tensor:
-    """Token states (B, L, d) and mask (B, L) → (B, d): the first token, or the mean of the real ones."""
-    if how == "cls":
-        return states[:, 0]
-    weights = mask[:, :, None].to(states.dtype)
-    return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
 
 class FrozenFeatures(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from crisisweave.encoders.text import Tokens
@@ -19,3 +20,7 @@ class Batch(NamedTuple):
 
     text: Tokens | Tensor | None
     image: Tensor | None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(*(None if part is None else part.to(device) for part in self))

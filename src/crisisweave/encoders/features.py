@@ -1,0 +1,94 @@
+"""Frozen encoders: each input is encoded once, and every method and seed reads the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crisisweave.config.method import EncoderUse
+from crisisweave.encoders.image import load_image_encoder
+from crisisweave.encoders.names import parse
+from crisisweave.encoders.text import load_text_encoder, pool
+from crisisweave.errors import DataError
+from crisisweave.files import atomic_path, read_json, write_json
+from crisisweave.images.store import ImageStore
+from crisisweave.progress import track
+
+BATCH = 64
+
+
+def image_slug(encoder: str, size: int, grid: int = 1) -> str:
+    """Folder name of an image encoder's features."""
+    cells = f"-grid{grid}" if grid > 1 else ""
+    return f"{parse(encoder).slug}-{size}{cells}"
+
+
+def text_slug(use: EncoderUse, max_tokens: int) -> str:
+    """Folder name of a text encoder's features."""
+    return f"{parse(use.name).slug}-{use.pooling}-{max_tokens}"
+
+
+def encode_images(store: ImageStore, encoder: str, size: int, grid: int, out: Path) -> None:
+    """Encode every image of a store.
+
+    Writes `features.npy`, float32 (n, d), or (n, grid², d) for a grid above 1; row i is row i of the store's
+    index. `features.json` beside it says what they are.
+    """
+    network = load_image_encoder(encoder).eval()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
+    n = len(store.index)
+    blocks = []
+    with torch.inference_mode():
+        for start in track(range(0, n, BATCH), f"encode images ({encoder})"):
+            rows = np.arange(start, min(start + BATCH, n))
+            pixels = torch.from_numpy(store.batch(rows, size)).to(device)
+            features = network(pixels) if grid == 1 else network.grid(pixels, grid)
+            blocks.append(features.float().cpu().numpy())
+    _write(out, np.concatenate(blocks), {"encoder": encoder, "size": size, "grid": grid})
+
+
+def encode_texts(words: list[list[str]], use: EncoderUse, max_tokens: int, out: Path) -> None:
+    """Encode every text of a prepared task, in the order of its instances: float32 (n, d)."""
+    network = load_text_encoder(use.name).eval()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
+    tokens = network.tokenise(words, max_tokens=max_tokens)
+    # Batches of like length waste nothing on padding; the order is undone below.
+    order = np.argsort(tokens.lengths(), kind="stable")
+    features = np.empty((len(words), network.dim), dtype=np.float32)
+    with torch.inference_mode():
+        for start in track(range(0, len(order), BATCH), f"encode texts ({use.name})"):
+            rows = order[start : start + BATCH]
+            batch = tokens.pad(rows).to(device)
+            features[rows] = pool(network(batch), batch.mask, use.pooling).float().cpu().numpy()
+    _write(out, features, {"encoder": use.name, "pooling": use.pooling, "max_tokens": max_tokens})
+
+
+def _write(out: Path, features: NDArray[np.float32], description: dict[str, Any]) -> None:
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        np.save(folder / "features.npy", features)
+        write_json(folder / "features.json", {**description, "shape": list(features.shape)})
+
+
+def read_features(folder: Path, expected_rows: int) -> NDArray[np.float32]:
+    """Features of a folder, memory-mapped.
+
+    Raises:
+        DataError: there are none, or they were made from another number of inputs.
+    """
+    if not (folder / "features.npy").is_file():
+        raise DataError(f"{folder}: holds no features; run `crisisweave features` first")
+    features: NDArray[np.float32] = np.load(folder / "features.npy", mmap_mode="r")
+    if len(features) != expected_rows:
+        made = read_json(folder / "features.json")["encoder"]
+        raise DataError(
+            f"{folder}: holds features ({made}) of {len(features)} inputs, but there are {expected_rows}; "
+            f"run `crisisweave features` again"
+        )
+    return features

@@ -1,0 +1,162 @@
+"""The rows of a data set as a method reads them: tokenised, encoded or memory-mapped, never copied twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crisisweave.config.method import MethodConfig
+from crisisweave.datasets.text import model_words
+from crisisweave.encoders.features import image_slug, read_features, text_slug
+from crisisweave.encoders.text import TokenLists, Tokens
+from crisisweave.errors import DataError
+from crisisweave.images.store import ImageStore
+from crisisweave.methods.classifier import Classifier
+from crisisweave.methods.inputs import Batch
+
+
+class Sources:
+    """Where the inputs of one data set and task lie; folders that a method does not need may be absent.
+
+    Args:
+        dataset: name of the data set.
+        task: its task.
+        data: folder that holds `prepared/`, `images/`, `features/` and `captions/`.
+    """
+
+    def __init__(self, dataset: str, task: str, data: Path = Path("data")):
+        self.dataset = dataset
+        self.task = task
+        self.prepared = data / "prepared" / dataset / task
+        self.images = data / "images" / dataset
+        self._image_features = data / "features" / dataset
+        self._text_features = data / "text-features" / dataset / task
+        self._captions = data / "captions" / dataset
+
+    def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:
+        """Folder of a frozen image encoder's features."""
+        return self._image_features / image_slug(encoder, size, grid)
+
+    def text_features(self, config: MethodConfig) -> Path:
+        """Folder of the method's frozen text encoder's features."""
+        assert config.text is not None
+        return self._text_features / text_slug(config.text, config.max_tokens)
+
+    def captions(self, captioner: str) -> Path:
+        """Folder of a captioner's captions."""
+        return self._captions / captioner
+
+
+class Examples:
+    """Rows ready for batching.
+
+    Attributes:
+        frame: the instances, in order.
+        labels: class ids of the target column (N,), −1 where it is null.
+    """
+
+    def __init__(self, frame: pd.DataFrame, model: Classifier, config: MethodConfig, sources: Sources):
+        self.frame = frame.reset_index(drop=True)
+        self.labels: NDArray[np.int64] = self.frame[config.target].cat.codes.to_numpy(dtype=np.int64)
+        self._tokens: TokenLists | None = None
+        self._text_features: Tensor | None = None
+        self._image_features: Tensor | None = None
+        self._store: ImageStore | None = None
+        self._rows: NDArray[np.int64] | None = None
+        self._flip = False
+        if config.text is not None:
+            self._read_text(model, config, sources)
+        if config.image is not None:
+            self._read_images(config, sources)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Tokens per row (N,), or None where nothing is tokenised."""
+        return None if self._tokens is None else self._tokens.lengths()
+
+    @property
+    def text_features(self) -> Tensor | None:
+        """Frozen text vectors (N, d), where the method reads them."""
+        return self._text_features
+
+    @property
+    def image_features(self) -> Tensor | None:
+        """Frozen image vectors (N, d), where the method reads them."""
+        return self._image_features
+
+    def _read_text(self, model: Classifier, config: MethodConfig, sources: Sources) -> None:
+        assert model.text_branch is not None
+        encoder = model.text_branch.encoder
+        if encoder is None:
+            order = pd.read_parquet(sources.prepared / "instances.parquet", columns=["instance_id"])
+            position = pd.Series(np.arange(len(order)), index=order["instance_id"])
+            features = read_features(sources.text_features(config), len(order))
+            rows = position.loc[self.frame["instance_id"]].to_numpy()
+            self._text_features = torch.from_numpy(features[rows])
+            return
+        words = [model_words(text) for text in self.frame["text"]]
+        if "caption" not in config.inputs:
+            self._tokens = encoder.tokenise(words, max_tokens=config.max_tokens)
+            return
+        assert config.captioner is not None
+        captions = [c.split() for c in self._read_captions(sources.captions(config.captioner))]
+        if "text" in config.inputs:
+            self._tokens = encoder.tokenise(words, captions, max_tokens=config.max_tokens)
+        else:
+            self._tokens = encoder.tokenise(captions, max_tokens=config.max_tokens)
+
+    def _read_captions(self, folder: Path) -> list[str]:
+        if not (folder / "captions.parquet").is_file():
+            raise DataError(f"{folder}: holds no captions; run `crisisweave captions` first")
+        table = pd.read_parquet(
+            folder / "captions.parquet",
+            columns=["instance_id", "caption"],
+            filters=[("chosen", "==", True)],
+        ).set_index("instance_id")["caption"]
+        missing = self.frame.loc[~self.frame["instance_id"].isin(table.index), "instance_id"]
+        if len(missing):
+            raise DataError(
+                f"{folder}: has no caption of {len(missing)} instances (first: {missing.iloc[0]}); "
+                f"run `crisisweave captions` again"
+            )
+        return list(table.loc[self.frame["instance_id"]])
+
+    def _read_images(self, config: MethodConfig, sources: Sources) -> None:
+        assert config.image is not None
+        store = ImageStore(sources.images)
+        rows = store.rows(self.frame["instance_id"])
+        if config.image.tuned:
+            self._store, self._rows = store, rows
+            self._size, self._flip = config.image.size, config.image.flip
+        else:
+            folder = sources.image_features(config.image.name, config.image.size)
+            self._image_features = torch.from_numpy(read_features(folder, len(store.index))[rows])
+
+    def batch(self, rows: NDArray[np.int64], flips: np.random.Generator | None = None) -> Batch:
+        """The inputs of `rows`; with a generator (in training) half of the images are mirrored."""
+        return Batch(self._text_batch(rows), self._image_batch(rows, flips))
+
+    def _text_batch(self, rows: NDArray[np.int64]) -> Tokens | Tensor | None:
+        if self._tokens is not None:
+            return self._tokens.pad(rows)
+        return None if self._text_features is None else self._text_features[rows]
+
+    def _image_batch(self, rows: NDArray[np.int64], flips: np.random.Generator | None) -> Tensor | None:
+        if self._image_features is not None:
+            return self._image_features[rows]
+        if self._store is None:
+            return None
+        assert self._rows is not None
+        pixels = self._store.batch(self._rows[rows], self._size)
+        if flips is not None and self._flip:
+            mirrored = flips.random(len(rows)) < 0.5
+            pixels[mirrored] = pixels[mirrored][:, :, ::-1]
+        return torch.from_numpy(pixels)
