@@ -1,0 +1,110 @@
+"""A run folder: what training writes and what predicting reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crisisweave.config.method import MethodConfig
+from crisisweave.config.strict import StrictModel, read_yaml, validate
+from crisisweave.errors import WeightsError
+from crisisweave.files import atomic_path, sha256_file, write_text
+from crisisweave.methods import build_model
+from crisisweave.methods.classifier import Classifier
+from crisisweave.training.examples import Sources
+
+
+class RunConfig(StrictModel):
+    """`config.yaml` of a run folder: everything that the run was made from, resolved."""
+
+    dataset: str
+    task: str
+    classes: list[str]
+    seed: int
+    threads: int
+    method: MethodConfig
+
+    def digest(self) -> str:
+        """SHA-256 of the config's content."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write_run_config(config: RunConfig, folder: Path) -> None:
+    """Write config.yaml."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_text(folder / "config.yaml", text)
+
+
+def read_run_config(folder: Path) -> RunConfig:
+    """Read config.yaml.
+
+    Raises:
+        ConfigError: there is none, or it is not a run's config.
+    """
+    path = Path(folder) / "config.yaml"
+    return validate(RunConfig, read_yaml(path), str(path))
+
+
+def data_digest(config: MethodConfig, sources: Sources) -> str:
+    """SHA-256 over the files that a run's numbers depend on."""
+    files = [sources.prepared / "instances.parquet"]
+    if config.image is not None:
+        files.append(sources.images / "index.parquet")
+        if not config.image.tuned:
+            files.append(sources.image_features(config.image.name, config.image.size) / "features.npy")
+    if config.text is not None and not config.text.tuned:
+        files.append(sources.text_features(config) / "features.npy")
+    if config.captioner is not None:
+        files.append(sources.captions(config.captioner) / "captions.parquet")
+    joined = "".join(sha256_file(file) for file in files if file.is_file())
+    return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def save_model(state: dict[str, Any], config: RunConfig, folder: Path) -> None:
+    """Write model.safetensors; its header names the method, so that no other loads it."""
+    from safetensors.torch import save_file
+
+    with atomic_path(folder / "model.safetensors") as temporary:
+        save_file(
+            {name: value.contiguous() for name, value in state.items()},
+            temporary,
+            metadata={"method": config.method.name, "config_sha256": config.digest()},
+        )
+
+
+def load_model(config: RunConfig, folder: Path) -> Classifier:
+    """The run's network with its weights, in evaluation mode.
+
+    Raises:
+        WeightsError: no weights, unreadable weights, or weights of another run or method.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(folder) / "model.safetensors"
+    if not path.is_file():
+        raise WeightsError(f"{path}: no weights; run `crisisweave train` for this run first")
+    try:
+        with safe_open(path, "pt") as stored:
+            metadata = stored.metadata() or {}
+            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a safetensors file ({error}); train this run again") from error
+    if metadata.get("config_sha256") != config.digest():
+        made_by = metadata.get("method", "an unknown program")
+        raise WeightsError(
+            f"{path}: these weights belong to another run (method {made_by}), not to {folder}/config.yaml "
+            f"(method {config.method.name}); train this run again"
+        )
+    model = build_model(config.method, len(config.classes))
+    expected = {name: value.shape for name, value in model.stored_state().items()}
+    if {name: value.shape for name, value in state.items()} != expected:
+        raise WeightsError(
+            f"{path}: its tensors do not fit method {config.method.name}; train this run again"
+        )
+    model.load_state_dict(state, strict=False)
+    return model.eval()

@@ -1,0 +1,120 @@
+"""The step `train`: one data set, task, method and seed to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from crisisweave.config.method import MethodConfig
+from crisisweave.datasets.tables import read_instances
+from crisisweave.errors import DataError
+from crisisweave.files import write_csv, write_json
+from crisisweave.methods import build_model
+from crisisweave.methods.classifier import Classifier
+from crisisweave.training.checkpoint import CACHE, Checkpoints
+from crisisweave.training.examples import Examples, Sources
+from crisisweave.training.loop import fit
+from crisisweave.training.record import Meter
+from crisisweave.training.runs import RunConfig, data_digest, save_model, write_run_config
+from crisisweave.training.seeding import best_device, seed_everything
+
+
+def training_rows(frame: pd.DataFrame, config: MethodConfig) -> pd.DataFrame:
+    """The rows that a method learns from: those with its target label, concordant ones only if it says so."""
+    keep = frame[config.target].notna()
+    if config.rows == "concordant":
+        keep &= frame["concordant"].fillna(True).astype(bool)
+    return frame[keep]
+
+
+def _fit_frozen(model: Classifier, train: Examples) -> None:
+    """Standardise frozen features by the training rows."""
+    for branch, features in (
+        (model.text_branch, train.text_features),
+        (model.image_branch, train.image_features),
+    ):
+        if branch is not None and branch.frozen is not None:
+            assert features is not None
+            branch.frozen.fit(features)
+
+
+def train(
+    config: RunConfig,
+    sources: Sources,
+    folder: Path,
+    checkpoint_every: float = 120.0,
+    checkpoint_folder: Path = CACHE,
+) -> None:
+    """Train one run and write model.safetensors, config.yaml, history.csv and run.json.
+
+    Only the splits train and dev are read. A run that was killed goes on from its last checkpoint and ends
+    with the numbers of an undisturbed run.
+
+    Args:
+        config: the resolved run.
+        sources: where its inputs lie.
+        folder: the run folder.
+        checkpoint_every: seconds between two checkpoints.
+        checkpoint_folder: where checkpoints live until the run is done.
+
+    Raises:
+        DataError: inputs are missing, or a class has no training row.
+    """
+    meter = Meter()
+    method = config.method
+    assert method.training is not None
+    seed_everything(config.seed, config.threads)
+    device = best_device()
+    frame, _ = read_instances(sources.prepared, ["train", "dev"])
+    rows = {split: training_rows(frame[frame["split"] == split], method) for split in ("train", "dev")}
+    counts = rows["train"][method.target].value_counts()
+    for name in config.classes:
+        if counts.get(name, 0) == 0:
+            raise DataError(
+                f"{sources.prepared}: class '{name}' has no row in train that method {method.name} may "
+                f"learn from; merge the class into another or leave it out of the task"
+            )
+    if rows["dev"].empty:
+        raise DataError(
+            f"{sources.prepared}: split 'dev' has no labelled row, so no epoch can be chosen for "
+            f"method {method.name}; give the data set a dev split"
+        )
+    model = build_model(method, len(config.classes))
+    train_examples = Examples(rows["train"], model, method, sources)
+    dev_examples = Examples(rows["dev"], model, method, sources)
+    _fit_frozen(model, train_examples)
+    digest = data_digest(method, sources)
+    checkpoints = Checkpoints(f"{config.digest()[:16]}-{digest[:16]}", checkpoint_every, checkpoint_folder)
+    outcome = fit(
+        model,
+        train_examples,
+        dev_examples,
+        len(config.classes),
+        method.training,
+        config.seed,
+        device,
+        checkpoints,
+    )
+    save_model(outcome.state, config, folder)
+    write_run_config(config, folder)
+    write_csv(folder / "history.csv", pd.DataFrame(outcome.history))
+    write_json(
+        folder / "run.json",
+        meter.record(
+            torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            seed=config.seed,
+            threads=config.threads,
+            config_sha256=config.digest(),
+            data_sha256=digest,
+            parameters={
+                "total": sum(p.numel() for p in model.parameters()),
+                "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            },
+            rows={"train": len(train_examples), "dev": len(dev_examples)},
+            best_epoch=outcome.best_epoch,
+            dev_metric={method.training.select_on: outcome.dev_score},
+        ),
+    )
+    checkpoints.discard()
