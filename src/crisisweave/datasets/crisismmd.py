@@ -56,11 +56,12 @@ def read(config: DatasetConfig, task_name: str, split: str, file: Path) -> Itera
     image_only = task.table in _IMAGE_ONLY_TABLES
     required = _COLUMNS if image_only else (*_COLUMNS, *_MODALITY_COLUMNS)
     for row in read_tsv(file, required):
+        label: str | None
         label_text: str | None
         label_image: str | None
         if image_only:
-            label_text, label_image = None, class_of(row["label"], task, "label", row.where)
-            label = label_image
+            label_text = None
+            label = label_image = class_of(row["label"], task, "label", row.where)
         elif task.layout == "agreed":
             label = label_text = label_image = _agreed_label(row, config, task_name)
         else:
