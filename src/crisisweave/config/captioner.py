@@ -23,7 +23,7 @@ class PinnedFile(StrictModel):
     file: str
     """Path below the weights folder."""
     sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$")
-    """Null where the project could not see the file: the user fills it in, and until then nothing is loaded."""
+    """Null where the project could not see the file: until the user fills it in, nothing is loaded."""
     origin: str
     """Where the file comes from."""
 
@@ -84,7 +84,9 @@ class Decoding(StrictModel):
     temperature: float = Field(default=1.0, gt=0)
     """Nucleus only."""
     stop: Literal["end", "."] = "end"
-    """`end`: the tokenizer's end token; `.`: a full stop ends the caption and belongs to it, as in ClipCap."""
+    """`end`: the tokenizer's end token; `.`: a full stop, which belongs to the caption, as in ClipCap."""
+    batch_size: int = Field(default=128, ge=1)
+    """Images generated for at once. Changes speed and memory, not captions."""
 
     @model_validator(mode="after")
     def _greedy_has_one(self) -> Decoding:
@@ -93,38 +95,39 @@ class Decoding(StrictModel):
         return self
 
 
-class Training(StrictModel):
-    """Training of mapper and language model from scratch."""
+class Optimisation(StrictModel):
+    """AdamW with a linear warm-up and a linear fall to 0; the epoch with the lowest dev loss is kept."""
 
-    vocabulary: int = Field(ge=300)
-    """Largest byte-level BPE vocabulary, learned from the captions of train (256 entries are the bytes)."""
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)
     """Stop after this many epochs without a lower dev loss."""
-    batch_size: int = Field(ge=1)
-    """Images per step; each brings all its captions."""
+    batch_size: int = Field(ge=2)
+    """Images per step."""
     lr: float = Field(gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of all steps in which the learning rate rises from 0; afterwards it falls linearly to 0."""
+    """Share of all steps in which the learning rate rises from 0."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     feature_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the image features that is zeroed in training."""
 
 
-class DualEncoder(StrictModel):
+class Training(Optimisation):
+    """Training of mapper and language model from scratch; an image brings all its captions into a step."""
+
+    vocabulary: int = Field(ge=300)
+    """Largest byte-level BPE vocabulary, learned from the captions of train (256 entries are the bytes)."""
+
+
+class DualEncoder(Optimisation):
     """A small image–text scorer trained on the same captions by contrast (InfoNCE). It is not CLIP."""
 
     kind: Literal["dual_encoder"]
     width: int = Field(ge=8)
-    """Of the word vectors and of the shared space."""
+    """Of the word states and of the shared space."""
+    layers: int = Field(default=1, ge=1)
     heads: int = Field(default=4, ge=1)
-    epochs: int = Field(ge=1)
-    patience: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
-    lr: float = Field(gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
 

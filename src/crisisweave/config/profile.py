@@ -48,6 +48,8 @@ class ProfileConfig(StrictModel):
     """Threads of one training job. Part of the result: sums are taken in another order with more."""
     demo_tweets: int = Field(default=2000, ge=40)
     """Size of the embedded demo data set, where the profile uses it."""
+    dataset_override: dict[str, dict[str, Any]] = {}
+    """Data set → changed keys."""
     captioner_override: dict[str, dict[str, Any]] = {}
     """Captioner → changed keys."""
     override: dict[str, dict[str, Any]] = {}
@@ -93,12 +95,6 @@ def _named(kind: str, name: str, model: type[Any], config_dir: Path) -> Any:
     config = validate(model, read_yaml(path), str(path))
     if config.name != name:
         raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
-    return config
-
-
-def load_dataset(name: str, config_dir: Path = CONFIG_DIR) -> DatasetConfig:
-    """Read config/datasets/<name>.yaml."""
-    config: DatasetConfig = _named("datasets", name, DatasetConfig, config_dir)
     return config
 
 
@@ -177,7 +173,10 @@ class Profile:
     def dataset(self, name: str) -> DatasetConfig:
         """The data set's config."""
         if name not in self._datasets:
-            self._datasets[name] = load_dataset(name, self.config_dir)
+            _named("datasets", name, DatasetConfig, self.config_dir)
+            path = self.config_dir / "datasets" / f"{name}.yaml"
+            values = merged(read_yaml(path), self.config.dataset_override.get(name, {}))
+            self._datasets[name] = validate(DatasetConfig, values, f"{path} with the changes of {self.path}")
         return self._datasets[name]
 
     def transfer(self, name: str) -> TransferConfig:
@@ -223,6 +222,22 @@ class Profile:
                 if needed not in names:
                     names.append(needed)
         return names
+
+    def tasks_of(self, dataset: str) -> list[str]:
+        """Tasks of a data set that the profile touches, as an experiment or as a transfer target."""
+        tasks = [e.task for e in self.config.experiments if e.dataset == dataset]
+        for experiment in self.config.experiments:
+            for transfer in map(self.transfer, experiment.transfers):
+                if transfer.dataset == dataset:
+                    tasks.append(transfer.task)
+        return list(dict.fromkeys(tasks))
+
+    def datasets(self) -> list[str]:
+        """Data sets that the profile touches."""
+        names = [e.dataset for e in self.config.experiments]
+        for experiment in self.config.experiments:
+            names += [self.transfer(name).dataset for name in experiment.transfers]
+        return list(dict.fromkeys(names))
 
     def runs(self) -> Iterator[Run]:
         """Every cell of the matrix, in the order of the file."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from crisisweave.config.method import EncoderUse
 from crisisweave.encoders.image import load_image_encoder
-from crisisweave.encoders.names import parse
 from crisisweave.encoders.text import load_text_encoder, pool
 from crisisweave.errors import DataError
 from crisisweave.files import atomic_path, read_json, write_json
@@ -19,17 +18,6 @@ from crisisweave.images.store import ImageStore
 from crisisweave.progress import track
 
 BATCH = 64
-
-
-def image_slug(encoder: str, size: int, grid: int = 1) -> str:
-    """Folder name of an image encoder's features."""
-    cells = f"-grid{grid}" if grid > 1 else ""
-    return f"{parse(encoder).slug}-{size}{cells}"
-
-
-def text_slug(use: EncoderUse, max_tokens: int) -> str:
-    """Folder name of a text encoder's features."""
-    return f"{parse(use.name).slug}-{use.pooling}-{max_tokens}"
 
 
 def encode_images(store: ImageStore, encoder: str, size: int, grid: int, out: Path) -> None:

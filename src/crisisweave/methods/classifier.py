@@ -15,8 +15,14 @@ class Classifier(nn.Module):
     apart by modality and by whether they came pretrained.
     """
 
-    text_branch: TextBranch | None = None
-    image_branch: ImageBranch | None = None
+    text_branch: TextBranch | None
+    image_branch: ImageBranch | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Set here, not on the class, where None would hide the module that a method assigns.
+        self.text_branch = None
+        self.image_branch = None
 
     def forward(self, batch: Batch) -> Tensor:
         """Class scores before softmax (B, C)."""

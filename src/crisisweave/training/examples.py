@@ -12,7 +12,8 @@ from torch import Tensor
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.datasets.text import model_words
-from crisisweave.encoders.features import image_slug, read_features, text_slug
+from crisisweave.encoders.features import read_features
+from crisisweave.encoders.slugs import image_slug, text_slug
 from crisisweave.encoders.text import TokenLists, Tokens
 from crisisweave.errors import DataError
 from crisisweave.images.store import ImageStore

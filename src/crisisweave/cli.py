@@ -1,0 +1,286 @@
+"""The command line: parses, calls, prints.
+
+Every rule of the workflow is one of these commands. Each imports what it needs when it runs, so that
+`crisisweave --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crisisweave.errors import CrisisWeaveError
+
+if TYPE_CHECKING:
+    from crisisweave.config.profile import Profile, Run
+    from crisisweave.training.runs import RunConfig
+
+app = typer.Typer(
+    name="crisisweave",
+    help="Classify crisis tweets with images, reproducibly. Each command is one step of the workflow.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ProfilePath = Annotated[Path, typer.Option("--profile", help="The YAML that says what is run.")]
+DatasetName = Annotated[str, typer.Option("--dataset", help="A file in config/datasets/.")]
+TaskName = Annotated[str, typer.Option("--task", help="A task of the data set.")]
+MethodName = Annotated[str, typer.Option("--method", help="A file in config/methods/.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the run.")]
+DataRoot = Annotated[
+    Path,
+    typer.Option(
+        "--data-root", envvar="CRISISWEAVE_DATA", help="Folder that holds the raw data sets' folders."
+    ),
+]
+Target = Annotated[str, typer.Option("--target", help="A file in config/transfers/.")]
+CaptionerName = Annotated[str, typer.Option("--captioner", help="A file in config/captioners/.")]
+DEFAULT_PROFILE = Path("config/default.yaml")
+DEFAULT_ROOT = Path("data/raw")
+DATA = Path("data")
+
+
+def _profile(path: Path) -> Profile:
+    from crisisweave.config.profile import Profile
+
+    return Profile(path)
+
+
+def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> tuple[Run, RunConfig]:
+    """A run of the profile with its resolved config.
+
+    Raises:
+        ConfigError: the profile does not contain it.
+    """
+    from crisisweave.config.profile import Run
+    from crisisweave.config.strict import nearest
+    from crisisweave.errors import ConfigError
+    from crisisweave.training.runs import RunConfig
+
+    experiment = profile.experiment(dataset, task)
+    names = profile.methods(dataset, task)
+    if method not in names:
+        raise ConfigError(
+            f"{profile.path}: method '{method}' is not run on {dataset}/{task}; {nearest(method, names)}"
+        )
+    if seed not in experiment.seeds:
+        raise ConfigError(
+            f"{profile.path}: seed {seed} is not run on {dataset}/{task}; its seeds are {experiment.seeds}"
+        )
+    config = RunConfig(
+        dataset=dataset,
+        task=task,
+        classes=profile.dataset(dataset).tasks[task].classes,
+        seed=seed,
+        threads=profile.config.threads,
+        method=profile.method(dataset, task, method),
+    )
+    return Run(dataset, task, method, seed), config
+
+
+@app.command()
+def demo(
+    profile: ProfilePath = DEFAULT_PROFILE,
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = DEFAULT_ROOT / "demo",
+) -> None:
+    """Generate the embedded demo data set in CrisisMMD's on-disk format."""
+    from crisisweave.datasets.demo import generate
+
+    generate(out, seed=0, tweets=_profile(profile).config.demo_tweets)
+
+
+@app.command()
+def prepare(
+    dataset: DatasetName,
+    task: TaskName,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    data_root: DataRoot = DEFAULT_ROOT,
+) -> None:
+    """Read and check a data set's tables: one row per tweet and image."""
+    from crisisweave.datasets.prepare import prepare as step
+    from crisisweave.training.examples import Sources
+
+    config = _profile(profile).dataset(dataset)
+    step(config=config, task=task, data_root=data_root, out=Sources(dataset, task).prepared)
+
+
+@app.command()
+def images(
+    dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE, data_root: DataRoot = DEFAULT_ROOT
+) -> None:
+    """Decode every image of a data set once, into one memory-mapped store."""
+    from crisisweave.images.store import build_store
+
+    config = _profile(profile).dataset(dataset)
+    build_store(config=config, data_root=data_root, out=DATA / "images" / dataset)
+
+
+@app.command()
+def audit(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
+    """Find what leaks between splits and between tasks."""
+    from crisisweave.evaluation.leakage import audit as step
+    from crisisweave.training.examples import Sources
+
+    resolved = _profile(profile)
+    prepared = {task: Sources(dataset, task).prepared for task in resolved.tasks_of(dataset)}
+    has_images = "image" in resolved.dataset(dataset).modalities
+    index = DATA / "images" / dataset / "index.parquet" if has_images else None
+    step(prepared=prepared, index=index, out=DATA / "audit" / dataset)
+
+
+@app.command()
+def features(
+    dataset: DatasetName,
+    encoder: Annotated[str, typer.Option(help="An image encoder's name.")],
+    size: Annotated[int, typer.Option(help="Pixels of the square input.")],
+    grid: Annotated[int, typer.Option(help="Cells along a side; 1 is one vector per image.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads.")] = 1,
+) -> None:
+    """Encode every image once with a frozen encoder."""
+    from crisisweave.encoders.features import encode_images
+    from crisisweave.images.store import ImageStore
+    from crisisweave.training.examples import Sources
+    from crisisweave.training.seeding import seed_everything
+
+    seed_everything(0, threads)
+    out = Sources(dataset, "").image_features(encoder, size, grid)
+    encode_images(ImageStore(DATA / "images" / dataset), encoder, size, grid, out)
+
+
+@app.command("text-features")
+def text_features(
+    dataset: DatasetName, task: TaskName, method: MethodName, profile: ProfilePath = DEFAULT_PROFILE
+) -> None:
+    """Encode every text of a task once with a method's frozen text encoder."""
+    from crisisweave.datasets.tables import read_instances
+    from crisisweave.datasets.text import model_words
+    from crisisweave.encoders.features import encode_texts
+    from crisisweave.training.examples import Sources
+    from crisisweave.training.seeding import seed_everything
+
+    resolved = _profile(profile)
+    config = resolved.method(dataset, task, method)
+    assert config.text is not None
+    seed_everything(0, resolved.config.threads)
+    sources = Sources(dataset, task)
+    frame, _ = read_instances(sources.prepared)
+    words = [model_words(text) for text in frame["text"]]
+    encode_texts(words, config.text, config.max_tokens, sources.text_features(config))
+
+
+@app.command()
+def train(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    checkpoint_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 120.0,
+) -> None:
+    """Train one method on one data set and task with one seed; goes on from a checkpoint if there is one."""
+    from crisisweave.training.examples import Sources
+    from crisisweave.training.train import train as step
+
+    run, config = _run(_profile(profile), dataset, task, method, seed)
+    step(config, Sources(dataset, task), run.folder, checkpoint_every)
+
+
+@app.command()
+def predict(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+) -> None:
+    """Score a trained run on dev and test."""
+    from crisisweave.training.examples import Sources
+    from crisisweave.training.predict import predict as step
+
+    run, _ = _run(_profile(profile), dataset, task, method, seed)
+    step(run.folder, Sources(dataset, task))
+
+
+@app.command()
+def transfer(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    target: Target,
+    profile: ProfilePath = DEFAULT_PROFILE,
+) -> None:
+    """Score a trained run on another data set or held-out events, without training."""
+    from crisisweave.training.examples import Sources
+    from crisisweave.training.predict import transfer as step
+
+    resolved = _profile(profile)
+    run, _ = _run(resolved, dataset, task, method, seed)
+    config = resolved.transfer(target)
+    step(run.folder, config, Sources(config.dataset, config.task), run.folder / "transfer" / target)
+
+
+@app.command()
+def combine(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    target: Annotated[str | None, typer.Option(help="Combine predictions on a transfer target.")] = None,
+) -> None:
+    """Fuse the decisions of a text run and an image run; nothing is trained."""
+    from crisisweave.config.profile import Run
+    from crisisweave.errors import ConfigError
+    from crisisweave.training.predict import combine as step
+
+    run, config = _run(_profile(profile), dataset, task, method, seed)
+    if not config.method.is_decision:
+        raise ConfigError(f"method '{method}' is trained: use `crisisweave predict` for it")
+    place = Path("transfer") / target if target else Path()
+    text, image = (
+        Run(dataset, task, config.method.members[m], seed).folder / place / "predictions.parquet"
+        for m in ("text", "image")
+    )
+    step(config, text, image, run.folder / place, write_config=target is None)
+
+
+@app.command()
+def evaluate(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    target: Annotated[str | None, typer.Option(help="Score the predictions on a transfer target.")] = None,
+) -> None:
+    """Turn predictions into scores with intervals: metrics.json."""
+    from crisisweave.evaluation.evaluate import evaluate as step
+
+    run, _ = _run(_profile(profile), dataset, task, method, seed)
+    folder = run.folder / "transfer" / target if target else run.folder
+    step(
+        predictions=folder / "predictions.parquet",
+        # Twins are looked for within a data set; a transfer target is another one.
+        duplicates=None if target else DATA / "audit" / dataset / "duplicates.parquet",
+        out=folder / "metrics.json",
+        dataset=dataset,
+        task=task,
+        method=method,
+        seed=seed,
+        target=target,
+    )
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one sentence and exit status 2."""
+    try:
+        app()
+    except CrisisWeaveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

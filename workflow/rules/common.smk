@@ -1,0 +1,173 @@
+# Reads the profile with its typed models, so that a wrong key stops here, before anything runs, and holds
+# the functions that say what each job needs.
+#
+# Rules state the part of the config that their result depends on as `params`; a change to any other part
+# reruns nothing. Formatting, comments and the order of keys never count: params hold parsed values.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from crisisweave.config.profile import Profile, Run
+from crisisweave.config.steps import STEP_VERSIONS
+from crisisweave.encoders.slugs import image_slug, text_slug
+from crisisweave.errors import CrisisWeaveError
+
+# Jobs find the `crisisweave` command of the environment that runs Snakemake, activated or not.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def relative(path):
+    """The path as a person would type it from the project's root."""
+    path = Path(path).resolve()
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+profile_file = relative([*workflow.overwrite_configfiles, "config/default.yaml"][0])
+
+try:
+    PROFILE = Profile(profile_file)
+    RUNS = list(PROFILE.runs())
+except CrisisWeaveError as error:
+    raise WorkflowError(str(error))
+
+THREADS = PROFILE.config.threads
+TRAINED = sorted(
+    {r.method for r in RUNS if not PROFILE.method(r.dataset, r.task, r.method).is_decision}
+)
+DECISIONS = sorted({r.method for r in RUNS} - set(TRAINED))
+TRANSFERS = [(run, target) for run in RUNS for target in PROFILE.transfers_of(run)]
+
+
+wildcard_constraints:
+    dataset="[a-z0-9_]+",
+    task="[a-z0-9_]+",
+    method="[a-z0-9_]+",
+    captioner="[a-z0-9_]+",
+    target="[a-z0-9_]+",
+    seed=r"\d+",
+
+
+def one_of(names):
+    """A wildcard constraint: exactly these names."""
+    return "|".join(names) if names else "none_in_this_profile"
+
+
+def data_root(dataset):
+    """Where a data set's folder lies: generated data below the project, anything else where the user says."""
+    if PROFILE.dataset(dataset).generated:
+        return "data/raw"
+    return str(config.get("data_root") or os.environ.get("CRISISWEAVE_DATA") or "data/raw")
+
+
+def raw_tables(dataset, task):
+    """The raw files that `prepare` reads. A generated data set's manifest holds the hashes of all of them."""
+    settings = PROFILE.dataset(dataset)
+    folder = Path(data_root(dataset)) / settings.folder
+    if settings.generated:
+        return [str(folder / "manifest.json")]
+    from crisisweave.datasets.prepare import table_files
+
+    try:
+        files = table_files(settings, task, folder)
+    except CrisisWeaveError as error:
+        raise WorkflowError(str(error))
+    return [str(file) for split in files.values() for file in split]
+
+
+def method_config(wildcards):
+    """The resolved config of a run's method: what a run depends on besides its data."""
+    return PROFILE.method(wildcards.dataset, wildcards.task, wildcards.method).model_dump(mode="json")
+
+
+def dataset_config(wildcards):
+    """The part of a data set's config on which its prepared tasks depend."""
+    settings = PROFILE.dataset(wildcards.dataset)
+    task = settings.tasks[wildcards.task].model_dump(mode="json")
+    keys = ["loader", "folder", "modalities", "missing_images", "held_out_events", "events", "title", "licence"]
+    return {**settings.model_dump(mode="json", include=set(keys)), "task": task}
+
+
+def inputs_of(dataset, task, method):
+    """What a method reads of a data set and task."""
+    settings = PROFILE.method(dataset, task, method)
+    return {
+        "instances": f"data/prepared/{dataset}/{task}/instances.parquet",
+        **modality_inputs(settings, dataset, task),
+    }
+
+
+def modality_inputs(settings, dataset, task):
+    """Images, features and captions that a method needs, on the run's own data set or on a transfer target."""
+    inputs = {}
+    if settings.image is not None:
+        inputs["images"] = f"data/images/{dataset}/index.parquet"
+        if settings.image.tuned:
+            inputs["pixels"] = f"data/images/{dataset}/pixels.u8"
+        else:
+            slug = image_slug(settings.image.name, settings.image.size)
+            inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
+    if settings.text is not None and not settings.text.tuned:
+        slug = text_slug(settings.text, settings.max_tokens)
+        inputs["text_features"] = f"data/text-features/{dataset}/{task}/{slug}/features.npy"
+    if settings.captioner is not None:
+        inputs["captions"] = f"data/captions/{dataset}/{settings.captioner}/captions.parquet"
+    return inputs
+
+
+def image_feature_sets():
+    """Every frozen image encoding of the profile: (data set, slug) → (encoder, size, grid)."""
+    sets = {}
+    for run in RUNS:
+        settings = PROFILE.method(run.dataset, run.task, run.method)
+        targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
+        for dataset in [run.dataset, *targets]:
+            if settings.image is not None and not settings.image.tuned:
+                use = (settings.image.name, settings.image.size, 1)
+                sets[dataset, image_slug(*use)] = use
+            if settings.captioner is not None:
+                image = PROFILE.captioner(settings.captioner).image
+                use = (image.encoder, image.size, image.grid)
+                sets[dataset, image_slug(*use)] = use
+    return sets
+
+
+IMAGE_FEATURES = image_feature_sets()
+
+
+def text_feature_methods():
+    """Every frozen text encoding of the profile: (data set, task, slug) → a run's method that defines it."""
+    sets = {}
+    for run in RUNS:
+        settings = PROFILE.method(run.dataset, run.task, run.method)
+        if settings.text is not None and not settings.text.tuned:
+            slug = text_slug(settings.text, settings.max_tokens)
+            sets[run.dataset, run.task, slug] = (run.dataset, run.task, run.method)
+            for target in map(PROFILE.transfer, PROFILE.transfers_of(run)):
+                sets[target.dataset, target.task, slug] = (run.dataset, run.task, run.method)
+    return sets
+
+
+TEXT_FEATURES = text_feature_methods()
+
+
+def captioners_of(dataset):
+    """Captioners whose captions of a data set some run reads."""
+    names = []
+    for run in RUNS:
+        settings = PROFILE.method(run.dataset, run.task, run.method)
+        targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
+        if settings.captioner is not None and dataset in [run.dataset, *targets]:
+            names.append(settings.captioner)
+    return list(dict.fromkeys(names))
+
+
+def run_folders(pattern, runs):
+    """`pattern` for each run."""
+    return [pattern.format(**run._asdict()) for run in runs]
+
+
+def final_output():
+    """What a bare `snakemake` makes."""
+    return ["reports/index.html"]
