@@ -1,0 +1,141 @@
+"""The step `captions`: candidates for every image, and the one nearest to the image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from crisisweave.captioning.decode import generate
+from crisisweave.captioning.folder import Captioner, load_captioner_folder
+from crisisweave.captioning.inputs import Images, read_images, read_references, rows_of
+from crisisweave.captioning.metrics import score_captions
+from crisisweave.captioning.similarity import similarities
+from crisisweave.captioning.tokenizer import decode, stop_token
+from crisisweave.config.captioner import CaptionerConfig
+from crisisweave.errors import WeightsError
+from crisisweave.files import atomic_path, sha256_file, write_json, write_parquet
+from crisisweave.progress import track
+from crisisweave.training.seeding import best_device
+
+SCORED_SPLITS = ("dev", "test", "heldout")
+
+
+def caption(
+    config: CaptionerConfig,
+    *,
+    captioner: Path,
+    features: Path,
+    index: Path,
+    out: Path,
+    truth: Path | None = None,
+    splits: Mapping[str, str] | None = None,
+    seed: int = 0,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Caption every image of a store; write captions.parquet and captions.json into the folder `out`.
+
+    Args:
+        config: the captioner, whose decoding is used.
+        captioner: its folder.
+        features: features.npy of the image encoder, rows as in `index`.
+        index: index.parquet of the image store.
+        out: folder of the captions.
+        truth: JSONL with reference captions; with it the chosen captions of dev, test and heldout are scored.
+        splits: split of each instance (needed with `truth`).
+        seed: of nucleus sampling; each image has its own stream.
+        threads: for torch.
+
+    Returns:
+        what captions.json holds.
+
+    Raises:
+        DataError: inputs are missing or do not fit together.
+        WeightsError: the folder is no captioner of this config, or reads other features.
+    """
+    torch.set_num_threads(threads)
+    device = best_device()
+    images = read_images(features, index)
+    loaded = load_captioner_folder(captioner, config, device)
+    if images.features.shape[1:] != (loaded.cells, loaded.dim):
+        raise WeightsError(
+            f"{captioner}: reads {loaded.cells} × {loaded.dim} features per image, {features} holds "
+            f"{images.features.shape[1]} × {images.features.shape[2]}; "
+            f"use the features of {config.image.encoder}"
+        )
+    table = caption_images(loaded, config, images, seed)
+    summary: dict[str, Any] = {
+        "captioner": config.name,
+        "captioner_sha256": sha256_file(captioner / "model.safetensors"),
+        "decoding": config.decoding.model_dump(),
+        "scorer": config.scorer.kind,
+        "images": len(images.instance_ids),
+        "distinct_captions": int(table.loc[table["chosen"], "caption"].nunique()),
+        "empty_captions": int((table.loc[table["chosen"], "caption"] == "").sum()),
+        "metrics": {},
+    }
+    if truth is not None:
+        references = read_references(truth)
+        for split in SCORED_SPLITS:
+            rows = rows_of(split, images, splits or {}, references)
+            if rows:
+                scored = [images.instance_ids[row] for row in rows]
+                summary["metrics"][split] = score_split(table, scored, references)
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        write_parquet(folder / "captions.parquet", table)
+        write_json(folder / "captions.json", summary)
+    return summary
+
+
+def caption_images(captioner: Captioner, config: CaptionerConfig, images: Images, seed: int) -> pd.DataFrame:
+    """The captions table: instance_id, captioner, rank, caption, score, chosen."""
+    device = next(captioner.model.parameters()).device
+    stop = stop_token(captioner.tokenizer, config.decoding.stop)
+    size = config.decoding.batch_size
+    records: list[tuple[str, str, int, str, float, bool]] = []
+    for start in track(range(0, len(images.instance_ids), size), f"caption images ({config.name})"):
+        ids = images.instance_ids[start : start + size]
+        block = images.features[start : start + size].to(device)
+        prefix = captioner.model.prefix(block)
+        seeds = [instance_seed(instance_id, seed) for instance_id in ids]
+        found = generate(captioner.model.language_model, prefix, config.decoding, stop, seeds)
+        texts = [[decode(captioner.tokenizer, candidate.tokens) for candidate in own] for own in found]
+        scores = similarities(captioner.scorer, block, texts)
+        for instance_id, own_texts, own_scores in zip(ids, texts, scores, strict=True):
+            best = max(range(len(own_texts)), key=own_scores.__getitem__)
+            for rank, (text, score) in enumerate(zip(own_texts, own_scores, strict=True)):
+                records.append((instance_id, config.name, rank, text, score, rank == best))
+    columns = ["instance_id", "captioner", "rank", "caption", "score", "chosen"]
+    return pd.DataFrame(records, columns=columns)
+
+
+def score_split(
+    table: pd.DataFrame, scored: Sequence[str], references: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Scores of three choices of one caption per image.
+
+    `chosen`: nearest to the image; `first`: most probable, what the choice must beat; `shuffled`: the chosen
+    captions dealt out at random among the images, what any text in the captions' style reaches.
+    """
+    own = [references[instance_id] for instance_id in scored]
+    chosen = table[table["chosen"]].set_index("instance_id")["caption"].loc[list(scored)].tolist()
+    first = table[table["rank"] == 0].set_index("instance_id")["caption"].loc[list(scored)].tolist()
+    order = np.random.default_rng(0).permutation(len(chosen))
+    shuffled = [chosen[i] for i in order]
+    return {
+        "chosen": score_captions(chosen, own),
+        "first": score_captions(first, own),
+        "shuffled": score_captions(shuffled, own),
+    }
+
+
+def instance_seed(instance_id: str, seed: int) -> int:
+    """A seed that depends on the run's seed and the image alone."""
+    digest = hashlib.sha256(f"{seed}\0{instance_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
