@@ -68,10 +68,11 @@ def mcnemar_p(
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Holm's step-down adjustment (Holm 1979) of a family of p-values (m,)."""
-    from statsmodels.stats.multitest import multipletests
-
     values = np.asarray(p_values, dtype=np.float64)
-    return multipletests(values, method="holm")[1] if len(values) else values
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    return np.minimum(adjusted, 1.0)
 
 
 def _mcnemar_over_runs(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[float, float, float]:

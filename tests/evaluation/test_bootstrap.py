@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from crisisweave.evaluation.bootstrap import bootstrap_scores, interval, mean_over_seeds, two_sided_p
+from crisisweave.evaluation.metrics import confusion_counts, summarise
+
+
+def test_percentile_interval_of_known_samples() -> None:
+    assert interval(np.arange(1001) / 1000) == pytest.approx((0.025, 0.975))
+
+
+def test_interval_of_an_accuracy_is_the_binomial_one() -> None:
+    truth = np.zeros(400, dtype=int)
+    predicted = (np.arange(400) >= 320).astype(int)  # 80 % right
+    scores = bootstrap_scores(np.arange(400), truth, predicted[None], 2)
+    low, high = interval(scores["accuracy"][0])
+    half = 1.96 * np.sqrt(0.8 * 0.2 / 400)
+    assert (low, high) == pytest.approx((0.8 - half, 0.8 + half), abs=0.006)
+
+
+def test_all_right_leaves_no_doubt_in_the_resamples() -> None:
+    scores = bootstrap_scores(np.arange(9), np.zeros(9, dtype=int), np.zeros((1, 9), dtype=int), 2)
+    assert interval(scores["accuracy"][0]) == (1, 1)
+    assert interval(scores["f1_macro"][0]) == (0.5, 0.5)  # the second class never occurs and counts as 0
+
+
+def test_images_of_one_tweet_are_drawn_together() -> None:
+    # Four copies of each row say no more than one: the interval must not shrink.
+    generator = np.random.default_rng(1)
+    truth = np.zeros(100, dtype=int)
+    predicted = (generator.random(100) < 0.3).astype(int)
+    single = bootstrap_scores(np.arange(100), truth, predicted[None], 2)
+    copied = bootstrap_scores(np.repeat(np.arange(100), 4), np.repeat(truth, 4), predicted.repeat(4)[None], 2)
+    assert interval(copied["accuracy"][0]) == interval(single["accuracy"][0])
+
+
+def test_resampled_scores_are_those_of_the_drawn_rows() -> None:
+    # The slow way: draw, collect the rows of the drawn tweets, count.
+    generator = np.random.default_rng(3)
+    clusters = generator.integers(12, size=40)
+    truth, predicted = generator.integers(4, size=(2, 40))
+    names, inverse = np.unique(clusters, return_inverse=True)
+    draws = np.random.default_rng(7).integers(len(names), size=(5, len(names)), dtype=np.int32)
+    fast = bootstrap_scores(clusters, truth, predicted[None], 4, resamples=5, seed=7)
+    for b in range(5):
+        rows = np.concatenate([np.flatnonzero(inverse == c) for c in draws[b]])
+        slow = summarise(confusion_counts(truth[rows], predicted[rows], 4))
+        for name, values in fast.items():
+            assert values[0, b] == pytest.approx(slow[name])
+
+
+def test_intervals_cover_the_true_accuracy_about_as_often_as_they_say() -> None:
+    generator = np.random.default_rng(5)
+    truth = np.zeros(200, dtype=int)
+    covered = 0
+    for trial in range(300):
+        predicted = (generator.random(200) > 0.7).astype(int)
+        scores = bootstrap_scores(np.arange(200), truth, predicted[None], 2, resamples=400, seed=trial)
+        low, high = interval(scores["accuracy"][0])
+        covered += low <= 0.7 <= high
+    assert 0.91 <= covered / 300 <= 0.98
+
+
+def test_same_input_same_interval_and_runs_share_their_draws() -> None:
+    generator = np.random.default_rng(2)
+    truth, predicted = generator.integers(3, size=(2, 50))
+    once = bootstrap_scores(np.arange(50), truth, np.stack([predicted, predicted]), 3, resamples=100)
+    again = bootstrap_scores(np.arange(50), truth, predicted[None], 3, resamples=100)
+    for name in once:
+        assert np.array_equal(once[name][0], once[name][1])
+        assert np.array_equal(once[name][0], again[name][0])
+
+
+def test_mean_over_seeds_keeps_one_seed_and_widens_with_disagreement() -> None:
+    one = np.linspace(0, 1, 50)[None]
+    assert np.array_equal(mean_over_seeds(one, (4,)), one[0])
+    apart = np.stack([np.full(4000, 0.4), np.full(4000, 0.6)])
+    mean = mean_over_seeds(apart, (0, 1))
+    assert set(np.round(mean, 6)) == {0.4, 0.5, 0.6}
+    assert mean.mean() == pytest.approx(0.5, abs=0.01)
+    assert np.array_equal(mean, mean_over_seeds(apart, (0, 1)))
+
+
+def test_p_value_by_hand() -> None:
+    assert two_sided_p(np.ones(99)) == pytest.approx(2 / 100)
+    assert two_sided_p(np.zeros(99)) == 1
+    assert two_sided_p(np.array([-1.0] * 4 + [1.0] * 95)) == pytest.approx(2 * 5 / 100)
