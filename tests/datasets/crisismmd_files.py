@@ -7,15 +7,8 @@ from PIL import Image
 from crisisweave.config.dataset import DatasetConfig
 
 HEADER = [
-    "event_name",
-    "tweet_id",
-    "image_id",
-    "tweet_text",
-    "image",
-    "label",
-    "label_text",
-    "label_image",
-    "label_text_image",
+    *["event_name", "tweet_id", "image_id", "tweet_text", "image"],
+    *["label", "label_text", "label_image", "label_text_image"],
 ]
 DAMAGE_HEADER = HEADER[:6]
 
