@@ -15,6 +15,7 @@ import typer
 from crisisweave.errors import CrisisWeaveError
 
 if TYPE_CHECKING:
+    from crisisweave.config.dataset import DatasetConfig
     from crisisweave.config.profile import Profile, Run
     from crisisweave.training.runs import RunConfig
 
@@ -49,6 +50,11 @@ def _profile(path: Path) -> Profile:
     from crisisweave.config.profile import Profile
 
     return Profile(path)
+
+
+def _root(config: DatasetConfig, data_root: Path) -> Path:
+    """Generated data lies in the project, wherever the user's own data is."""
+    return DEFAULT_ROOT if config.generated else data_root
 
 
 def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> tuple[Run, RunConfig]:
@@ -106,7 +112,7 @@ def prepare(
     from crisisweave.training.examples import Sources
 
     config = _profile(profile).dataset(dataset)
-    step(config=config, task=task, data_root=data_root, out=Sources(dataset, task).prepared)
+    step(config=config, task=task, data_root=_root(config, data_root), out=Sources(dataset, task).prepared)
 
 
 @app.command()
@@ -117,7 +123,7 @@ def images(
     from crisisweave.images.store import build_store
 
     config = _profile(profile).dataset(dataset)
-    build_store(config=config, data_root=data_root, out=DATA / "images" / dataset)
+    build_store(config=config, data_root=_root(config, data_root), out=DATA / "images" / dataset)
 
 
 @app.command()
@@ -154,7 +160,12 @@ def features(
 
 @app.command("text-features")
 def text_features(
-    dataset: DatasetName, task: TaskName, method: MethodName, profile: ProfilePath = DEFAULT_PROFILE
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    run_dataset: Annotated[str | None, typer.Option(help="Where the method is run; default: here.")] = None,
+    run_task: Annotated[str | None, typer.Option(help="Where the method is run; default: here.")] = None,
+    profile: ProfilePath = DEFAULT_PROFILE,
 ) -> None:
     """Encode every text of a task once with a method's frozen text encoder."""
     from crisisweave.datasets.tables import read_instances
@@ -164,13 +175,77 @@ def text_features(
     from crisisweave.training.seeding import seed_everything
 
     resolved = _profile(profile)
-    config = resolved.method(dataset, task, method)
+    config = resolved.method(run_dataset or dataset, run_task or task, method)
     assert config.text is not None
     seed_everything(0, resolved.config.threads)
     sources = Sources(dataset, task)
     frame, _ = read_instances(sources.prepared)
     words = [model_words(text) for text in frame["text"]]
     encode_texts(words, config.text, config.max_tokens, sources.text_features(config))
+
+
+@app.command()
+def captioner(
+    captioner: CaptionerName,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    weights: Annotated[
+        Path, typer.Option(envvar="CRISISWEAVE_WEIGHTS", help="Folder with published checkpoints.")
+    ] = Path("weights"),
+) -> None:
+    """Train a captioner, or import a published one."""
+    from crisisweave.captioning.inputs import read_splits
+    from crisisweave.captioning.published import import_published
+    from crisisweave.captioning.train import train_captioner
+    from crisisweave.training.examples import Sources
+
+    resolved = _profile(profile)
+    config = resolved.captioner(captioner)
+    out = DATA / "captioners" / captioner
+    if config.training is None:
+        import_published(config, weights=weights, out=out)
+        return
+    source = resolved.dataset(config.training.dataset)
+    sources = [Sources(source.name, task) for task in config.training.tasks]
+    image = config.image
+    train_captioner(
+        config,
+        features=sources[0].image_features(image.encoder, image.size, image.grid) / "features.npy",
+        index=sources[0].images / "index.parquet",
+        truth=DEFAULT_ROOT / source.folder / "truth" / "images.jsonl",
+        splits=read_splits(s.prepared / "instances.parquet" for s in sources),
+        seed=0,
+        out=out,
+        threads=resolved.config.threads,
+    )
+
+
+@app.command()
+def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
+    """Caption every image of a data set: five candidates, the one nearest to the image chosen."""
+    from crisisweave.captioning.caption import caption
+    from crisisweave.captioning.inputs import read_splits
+    from crisisweave.training.examples import Sources
+
+    resolved = _profile(profile)
+    config = resolved.captioner(captioner)
+    source = resolved.dataset(dataset)
+    sources = Sources(dataset, "")
+    truth, splits = None, None
+    if source.generated:
+        truth = DEFAULT_ROOT / source.folder / "truth" / "images.jsonl"
+        tasks = resolved.scored_caption_tasks(dataset, captioner)
+        splits = read_splits(Sources(dataset, t).prepared / "instances.parquet" for t in tasks)
+    image = config.image
+    caption(
+        config,
+        captioner=DATA / "captioners" / captioner,
+        features=sources.image_features(image.encoder, image.size, image.grid) / "features.npy",
+        index=sources.images / "index.parquet",
+        out=sources.captions(captioner),
+        truth=truth,
+        splits=splits,
+        threads=resolved.config.threads,
+    )
 
 
 @app.command()

@@ -54,19 +54,17 @@ def one_of(names):
     return "|".join(names) if names else "none_in_this_profile"
 
 
-def data_root(dataset):
-    """Where a data set's folder lies: generated data below the project, anything else where the user says."""
-    if PROFILE.dataset(dataset).generated:
-        return "data/raw"
-    return str(config.get("data_root") or os.environ.get("CRISISWEAVE_DATA") or "data/raw")
+# The commands read this variable themselves: where raw data lies on one machine is no part of any result.
+DATA_ROOT = str(config.get("data_root") or os.environ.get("CRISISWEAVE_DATA") or "data/raw")
+os.environ["CRISISWEAVE_DATA"] = DATA_ROOT
 
 
 def raw_tables(dataset, task):
     """The raw files that `prepare` reads. A generated data set's manifest holds the hashes of all of them."""
     settings = PROFILE.dataset(dataset)
-    folder = Path(data_root(dataset)) / settings.folder
     if settings.generated:
-        return [str(folder / "manifest.json")]
+        return [str(Path("data/raw") / settings.folder / "manifest.json")]
+    folder = Path(DATA_ROOT) / settings.folder
     from crisisweave.datasets.prepare import table_files
 
     try:
@@ -127,9 +125,11 @@ def image_feature_sets():
                 use = (settings.image.name, settings.image.size, 1)
                 sets[dataset, image_slug(*use)] = use
             if settings.captioner is not None:
-                image = PROFILE.captioner(settings.captioner).image
-                use = (image.encoder, image.size, image.grid)
+                captioner = PROFILE.captioner(settings.captioner)
+                use = (captioner.image.encoder, captioner.image.size, captioner.image.grid)
                 sets[dataset, image_slug(*use)] = use
+                if captioner.training is not None:
+                    sets[captioner.training.dataset, image_slug(*use)] = use
     return sets
 
 

@@ -41,12 +41,11 @@ rule prepare:
     params:
         version=STEP_VERSIONS["prepare"],
         config=dataset_config,
-        root=lambda wc: data_root(wc.dataset),
     message:
         "Prepare {wildcards.dataset}/{wildcards.task}"
     shell:
         "crisisweave prepare --profile {profile_file} --dataset {wildcards.dataset}"
-        " --task {wildcards.task} --data-root {params.root} > {log} 2>&1"
+        " --task {wildcards.task} > {log} 2>&1"
 
 
 rule images:
@@ -74,12 +73,10 @@ rule images:
         version=STEP_VERSIONS["images"],
         shorter_side=lambda wc: PROFILE.dataset(wc.dataset).shorter_side,
         missing_images=lambda wc: PROFILE.dataset(wc.dataset).missing_images,
-        root=lambda wc: data_root(wc.dataset),
     message:
         "Decode the images of {wildcards.dataset}"
     shell:
-        "crisisweave images --profile {profile_file} --dataset {wildcards.dataset}"
-        " --data-root {params.root} > {log} 2>&1"
+        "crisisweave images --profile {profile_file} --dataset {wildcards.dataset} > {log} 2>&1"
 
 
 rule audit:

@@ -116,6 +116,10 @@ class Optimisation(StrictModel):
 class Training(Optimisation):
     """Training of mapper and language model from scratch; an image brings all its captions into a step."""
 
+    dataset: str
+    """The data set with reference captions that it learns from."""
+    tasks: list[str] = Field(min_length=1)
+    """The tasks whose train and dev images it may see; an image that any of them tests on is left out."""
     vocabulary: int = Field(ge=300)
     """Largest byte-level BPE vocabulary, learned from the captions of train (256 entries are the bytes)."""
 

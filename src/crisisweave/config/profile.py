@@ -138,6 +138,8 @@ class Profile:
                     f"{self.path}: method '{name}' reads images, but data set {dataset.name} is used "
                     f"with text alone; take the method out or add image to its modalities"
                 )
+            if method.captioner is not None:
+                self._check_captioner(method.captioner)
             if method.rule in ("or", "and") and len(dataset.tasks[experiment.task].classes) != 2:
                 raise ConfigError(
                     f"{self.path}: '{name}' is defined for two classes, but {experiment.task} of "
@@ -145,6 +147,22 @@ class Profile:
                 )
         for name in experiment.transfers:
             self._check_transfer(experiment, self.transfer(name))
+
+    def _check_captioner(self, name: str) -> None:
+        training = self.captioner(name).training
+        if training is None:
+            return
+        where = self.config_dir / "captioners" / f"{name}.yaml"
+        source = self.dataset(training.dataset)
+        if not source.generated:
+            raise ConfigError(
+                f"{where}: training.dataset is {source.name}, which has no reference captions; "
+                f"name a generated data set or use a published captioner"
+            )
+        for task in training.tasks:
+            if task not in source.tasks:
+                hint = nearest(task, list(source.tasks))
+                raise ConfigError(f"{where}: data set {source.name} has no task '{task}'; {hint}")
 
     def _check_transfer(self, experiment: Experiment, transfer: TransferConfig) -> None:
         where = self.config_dir / "transfers" / f"{transfer.name}.yaml"
@@ -238,6 +256,13 @@ class Profile:
         for experiment in self.config.experiments:
             names += [self.transfer(name).dataset for name in experiment.transfers]
         return list(dict.fromkeys(names))
+
+    def scored_caption_tasks(self, dataset: str, captioner: str) -> list[str]:
+        """Tasks whose splits say where a captioner's captions of a generated data set are scored."""
+        training = self.captioner(captioner).training
+        if training is not None and training.dataset == dataset:
+            return training.tasks
+        return self.tasks_of(dataset)
 
     def runs(self) -> Iterator[Run]:
         """Every cell of the matrix, in the order of the file."""

@@ -1,0 +1,31 @@
+# The two commands of the README, and what they are made of. Everything runs in the project's own
+# environment, .venv, which is made from the pinned locks in envs/ when it is missing or a lock has changed.
+PYTHON ?= python3.11
+CORES  ?= 2
+BIN    := .venv/bin
+READY  := .venv/.ready
+
+.PHONY: demo test env check bench clean
+
+demo: $(READY)
+	$(BIN)/snakemake --cores $(CORES)
+	@echo
+	@echo "Done. Open the report: reports/index.html"
+
+test: $(READY)
+	$(BIN)/pytest -m "slow or not slow" --durations=10
+
+check: $(READY)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+
+env: $(READY)
+
+$(READY): envs/torch.lock envs/weights.lock envs/requirements.lock pyproject.toml
+	PYTHON=$(PYTHON) bash envs/install.sh .venv
+	@touch $(READY)
+
+clean:
+	rm -rf data results reports/*.html reports/images logs .cache .snakemake
