@@ -1,0 +1,345 @@
+"""Many scored folders → tables of runs, methods and comparisons.
+
+A group is what may be compared: one data set, task, transfer target (or none) and split. All runs of a group
+must be about the same rows, labels and class list; anything else stops with a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crisisweave.errors import DataError
+from crisisweave.evaluation.bootstrap import (
+    LEVEL,
+    METRICS,
+    RESAMPLES,
+    bootstrap_scores,
+    interval,
+    mean_over_seeds,
+)
+from crisisweave.evaluation.calibration import ECE_BINS
+from crisisweave.evaluation.metrics import SUMMARY_METRICS, confusion_counts, summarise
+from crisisweave.evaluation.predictions import Predictions, read_predictions
+from crisisweave.evaluation.significance import ALPHA, COMPARISON_RESAMPLES, compare
+from crisisweave.files import read_json, write_csv, write_json
+from crisisweave.progress import track
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORES = (*SUMMARY_METRICS, "ece", "brier", "nll")
+COSTS = ("wall_s", "peak_memory_mb", "energy_wh")
+COMPARED_SPLIT = "test"
+"""Methods are compared on it, and only where no transfer took place."""
+
+
+class Group(NamedTuple):
+    """What may be compared."""
+
+    dataset: str
+    task: str
+    target: str
+    """Transfer target; empty for the run's own data set (a CSV and a sort know no null)."""
+    split: str
+
+    def __str__(self) -> str:
+        return "/".join(part for part in self if part)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One folder with predictions and their metrics."""
+
+    folder: Path
+    dataset: str
+    task: str
+    target: str
+    method: str
+    seed: int
+    classes: tuple[str, ...]
+    metrics: dict[str, Any]
+    predictions: dict[str, Predictions]
+    record: dict[str, Any]
+    """`run.json` of the run that made the predictions."""
+
+
+def aggregate(runs: Sequence[Path], out: Path) -> None:
+    """Write `runs.csv`, `methods.csv`, `comparisons.csv` and `tables.json` into the folder `out`.
+
+    Args:
+        runs: folders that hold `metrics.json` and `predictions.parquet`: run folders and their
+            `transfer/<target>` folders. `run.json` lies in the run folder. Their order does not matter.
+        out: folder of the tables.
+
+    Raises:
+        DataError: a file is missing, metrics and predictions do not belong together, a run is given twice, or
+            runs of one group differ in class list, rows or labels. Nothing is written then.
+    """
+    if not runs:
+        raise DataError("no run to aggregate; name at least one run folder")
+    scored = [_read(folder) for folder in track(sorted(set(runs)), "reading runs")]
+    scored.sort(key=lambda run: (run.dataset, run.task, run.target, run.method, run.seed))
+    _check_unique(scored)
+    groups: dict[Group, list[_Scored]] = {}
+    for run in scored:
+        for split in run.predictions:
+            groups.setdefault(Group(run.dataset, run.task, run.target, split), []).append(run)
+    groups = dict(sorted(groups.items()))
+    for group, members in groups.items():
+        _check_same_rows(group, members)
+
+    tables = {
+        "protocol": {
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+            "comparison_resamples": COMPARISON_RESAMPLES,
+            "alpha": ALPHA,
+            "ece_bins": ECE_BINS,
+            "clusters": "tweet_id",
+        },
+        "groups": [_describe(group, members[0]) for group, members in groups.items()],
+        "runs": [_run_row(group, run) for group, members in groups.items() for run in members],
+        "methods": [
+            row
+            for group, members in track(groups.items(), "averaging seeds", len(groups))
+            for row in _method_rows(group, members)
+        ],
+        "comparisons": [
+            row
+            for group, members in track(groups.items(), "comparing methods", len(groups))
+            if group.split == COMPARED_SPLIT and not group.target
+            for row in _comparison_rows(group, members)
+        ],
+        "provenance": [_provenance(run) for run in scored if not run.target],
+    }
+    for name in ("runs", "methods", "comparisons"):
+        write_csv(out / f"{name}.csv", _as_table(tables[name], _HEADERS[name]))
+    write_json(out / "tables.json", tables)
+
+
+def _read(folder: Path) -> _Scored:
+    for name, step in (("metrics.json", "evaluate"), ("predictions.parquet", "predict")):
+        if not (folder / name).is_file():
+            raise DataError(f"{folder}: holds no {name}; run `crisisweave {step}` for this run first")
+    metrics = read_json(folder / "metrics.json")
+    missing = [
+        key for key in ("dataset", "task", "method", "seed", "classes", "splits") if key not in metrics
+    ]
+    if missing:
+        raise DataError(f"{folder / 'metrics.json'}: '{missing[0]}' is missing; evaluate this run again")
+    record = (folder.parent.parent if metrics["target"] else folder) / "run.json"
+    if not record.is_file():
+        raise DataError(f"{record}: no such file, so the run's cost and origin are unknown; run it again")
+    predictions = read_predictions(folder / "predictions.parquet")
+    _check_belong_together(folder, metrics, predictions)
+    return _Scored(
+        folder=folder,
+        dataset=metrics["dataset"],
+        task=metrics["task"],
+        target=metrics["target"] or "",
+        method=metrics["method"],
+        seed=int(metrics["seed"]),
+        classes=tuple(metrics["classes"]),
+        metrics=metrics["splits"],
+        predictions=predictions,
+        record=read_json(record),
+    )
+
+
+def _check_belong_together(
+    folder: Path, metrics: dict[str, Any], predictions: dict[str, Predictions]
+) -> None:
+    """The metrics must be those of the predictions that lie beside them."""
+    same = set(metrics["splits"]) == set(predictions)
+    for split, rows in predictions.items() if same else ():
+        k = len(rows.classes)
+        confusion = confusion_counts(rows.truth, rows.predicted, k).tolist()
+        same &= (
+            list(rows.classes) == metrics["classes"] and metrics["splits"][split]["confusion"] == confusion
+        )
+    if not same:
+        raise DataError(
+            f"{folder}: metrics.json was not made from the predictions.parquet beside it; evaluate again"
+        )
+
+
+def _check_unique(scored: Sequence[_Scored]) -> None:
+    first: dict[tuple[str, str, str, str, int], Path] = {}
+    for run in scored:
+        key = (run.dataset, run.task, run.target, run.method, run.seed)
+        if key in first:
+            raise DataError(
+                f"{run.folder} and {first[key]} are both {run.method} with seed {run.seed} on {run.dataset}/"
+                f"{run.task}; name one of them"
+            )
+        first[key] = run.folder
+
+
+def _check_same_rows(group: Group, members: Sequence[_Scored]) -> None:
+    reference = members[0]
+    ours = reference.predictions[group.split]
+    for run in members[1:]:
+        theirs = run.predictions[group.split]
+        if run.classes != reference.classes:
+            difference = f"class lists ({', '.join(reference.classes)} and {', '.join(run.classes)})"
+        elif len(theirs) != len(ours):
+            difference = f"numbers of rows ({len(ours)} and {len(theirs)})"
+        elif not np.array_equal(theirs.instance_ids, ours.instance_ids):
+            difference = "instances"
+        elif not np.array_equal(theirs.truth, ours.truth):
+            difference = "labels"
+        else:
+            continue
+        raise DataError(
+            f"{reference.folder} and {run.folder} have different {difference} in {group}; predict and "
+            "evaluate both again from the same prepared table"
+        )
+
+
+def _describe(group: Group, run: _Scored) -> dict[str, Any]:
+    """The group's rows, and the scores of the best answer that never looks at a tweet."""
+    rows = run.predictions[group.split]
+    k = len(rows.classes)
+    support = np.bincount(rows.truth, minlength=k)
+    commonest = int(support.argmax())
+    constant = summarise(confusion_counts(rows.truth, np.full(len(rows), commonest), k))
+    deduplicated = run.metrics[group.split]["deduplicated"]
+    return {
+        **group._asdict(),
+        "n": len(rows),
+        "n_tweets": len(set(rows.tweet_ids)),
+        "n_deduplicated": None if deduplicated is None else deduplicated["n"],
+        "support": {name: int(count) for name, count in zip(rows.classes, support, strict=True)},
+        "classes": list(rows.classes),
+        "constant": {
+            "answer": rows.classes[commonest],
+            **{name: float(constant[name]) for name in METRICS},
+        },
+    }
+
+
+def _run_row(group: Group, run: _Scored) -> dict[str, Any]:
+    scores = run.metrics[group.split]
+    deduplicated = scores["deduplicated"] or {}
+    row: dict[str, Any] = {
+        **group._asdict(),
+        "method": run.method,
+        "seed": run.seed,
+        "n": scores["n"],
+        **{name: scores[name] for name in SCORES},
+    }
+    for name in METRICS:
+        row[f"{name}_low"], row[f"{name}_high"] = scores["ci"][name]
+    row["n_deduplicated"] = deduplicated.get("n")
+    row.update({f"{name}_deduplicated": deduplicated.get(name) for name in METRICS})
+    row.update({name: run.record.get(name) for name in ("best_epoch", *COSTS, "device")})
+    row["parameters_trained"] = run.record.get("parameters", {}).get("trained")
+    return row
+
+
+def _mean_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    """Mean and sample standard deviation; the latter is null for one value, both where a value is null."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None, None
+    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else None
+
+
+def _by_method(members: Sequence[_Scored]) -> dict[str, dict[int, _Scored]]:
+    methods: dict[str, dict[int, _Scored]] = {}
+    for run in members:
+        methods.setdefault(run.method, {})[run.seed] = run
+    return methods
+
+
+def _method_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]]:
+    methods = _by_method(members)
+    rows = members[0].predictions[group.split]
+    predicted = [run.predictions[group.split].predicted for runs in methods.values() for run in runs.values()]
+    resampled = bootstrap_scores(rows.tweet_ids, rows.truth, np.stack(predicted), len(rows.classes))
+    table = []
+    start = 0
+    for method, runs in methods.items():
+        part = slice(start, start + len(runs))
+        start = part.stop
+        scores = [run.metrics[group.split] for run in runs.values()]
+        row: dict[str, Any] = {
+            **group._asdict(),
+            "method": method,
+            "seeds": len(runs),
+            "seed_list": " ".join(str(seed) for seed in runs),
+            "n": len(rows),
+        }
+        for name in SCORES:
+            row[name], row[f"{name}_sd"] = _mean_sd([score[name] for score in scores])
+        for name in METRICS:
+            samples = mean_over_seeds(resampled[name][part], tuple(runs))
+            row[f"{name}_low"], row[f"{name}_high"] = interval(samples)
+        without = [score["deduplicated"] or {} for score in scores]
+        row["n_deduplicated"] = without[0].get("n")
+        for name in METRICS:
+            row[f"{name}_deduplicated"], row[f"{name}_deduplicated_sd"] = _mean_sd(
+                [score.get(name) for score in without]
+            )
+        for name in COSTS:
+            row[name] = _mean_sd([run.record.get(name) for run in runs.values()])[0]
+        table.append(row)
+    return table
+
+
+def _comparison_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]]:
+    rows = members[0].predictions[group.split]
+    predicted = {
+        method: {seed: run.predictions[group.split].predicted for seed, run in runs.items()}
+        for method, runs in _by_method(members).items()
+    }
+    table = []
+    for pair in compare(rows.tweet_ids, rows.truth, predicted, len(rows.classes)):
+        row: dict[str, Any] = {
+            **group._asdict(),
+            "method_a": pair.first,
+            "method_b": pair.second,
+            "n": pair.n,
+            "seeds_a": len(predicted[pair.first]),
+            "seeds_b": len(predicted[pair.second]),
+        }
+        for name, difference in pair.differences.items():
+            row[f"{name}_difference"] = difference.value
+            row[f"{name}_low"], row[f"{name}_high"] = difference.low, difference.high
+            row[f"{name}_p"], row[f"{name}_p_holm"] = difference.p, difference.p_holm
+        row["only_a_right"], row["only_b_right"] = pair.only_first_right, pair.only_second_right
+        row["mcnemar_p"], row["mcnemar_p_holm"] = pair.mcnemar_p, pair.mcnemar_p_holm
+        row["significant"] = pair.differences["f1_macro"].p_holm < ALPHA
+        table.append(row)
+    return table
+
+
+def _provenance(run: _Scored) -> dict[str, Any]:
+    keys = ("versions", "device", "threads", "command", "config_sha256", "data_sha256", "energy_assumes")
+    return {
+        "dataset": run.dataset,
+        "task": run.task,
+        "method": run.method,
+        "seed": run.seed,
+        **{key: run.record.get(key) for key in keys},
+    }
+
+
+_GROUP = Group._fields
+_HEADERS = {
+    "comparisons": (*_GROUP, "method_a", "method_b", "n"),
+    "methods": (*_GROUP, "method", "seeds", "n"),
+    "runs": (*_GROUP, "method", "seed", "n"),
+}
+
+
+def _as_table(rows: Any, header: tuple[str, ...]) -> pd.DataFrame:
+    """Rows as a table; one without rows (a single method has no pair) still has its first columns."""
+    import pandas as pd
+
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(header))
