@@ -189,3 +189,14 @@ class TestRefuses:
         path = saved(tmp_path / "a.png", Image.new("RGB", (4, 4)))
         with pytest.raises(DataError, match=r"a\.png: .*over the limit of 10"):
             load_rgb(path)
+
+    def test_a_file_that_may_not_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A refusal to read is the data's fault, not the output disk's."""
+        path = saved(tmp_path / "a.png", Image.new("RGB", (4, 4)))
+
+        def refuse(_: Path) -> bytes:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(DataError, match=r"a\.png: the image file cannot be read: Permission denied"):
+            load_rgb(path)

@@ -100,10 +100,21 @@ def test_a_batch_is_the_centre_square(root: Path) -> None:
     assert np.array_equal(batch[0], store.image(3)[:, 4:36])
     assert np.array_equal(batch[1], store.image(0)[:, 16:48])
     assert np.array_equal(batch[2], store.image(2))
-    small = store.batch([3], 16)[0]
-    square = Image.fromarray(np.ascontiguousarray(store.image(3)[:, 4:36]))
-    assert np.array_equal(small, np.asarray(square.resize((16, 16), Image.Resampling.BICUBIC)))
-    assert store.batch([1], 32).shape == (1, 32, 32, 3)
+
+
+@pytest.mark.parametrize("size", [16, 24, 50])
+def test_another_size_is_resized_as_pillow_does_and_alike_in_every_batch(root: Path, size: int) -> None:
+    build_store(config(), root, root / "out")
+    store = ImageStore(root / "out")
+    batch = store.batch([3, 1, 0, 2], size)
+    for position, row in enumerate([3, 1, 0, 2]):
+        image = Image.fromarray(store.image(row))
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        square = image.crop((left, top, left + side, top + side))
+        expected = np.asarray(square.resize((size, size), Image.Resampling.BICUBIC), dtype=int)
+        assert np.abs(batch[position] - expected).max() <= 2
+        assert np.array_equal(store.batch([row], size)[0], batch[position])
 
 
 def test_shrinking_cuts_both_ends_of_a_panorama_equally() -> None:

@@ -69,11 +69,14 @@ def _decoded(path: Path) -> str:
     """The file's text without a byte-order mark.
 
     Raises:
-        DataError: the file is missing, is not UTF-8 or holds a NUL; names the line.
+        DataError: the file is missing or unreadable, is not UTF-8 or holds a NUL; names the line.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such table; see docs/data.md for how to obtain and lay out the data set")
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: the table cannot be read: {error.strerror}") from error
     if (nul := raw.find(b"\0")) >= 0:
         line = raw.count(b"\n", 0, nul) + 1
         raise DataError(f"{path}, line {line}: holds a NUL byte; the file is damaged, obtain it again")

@@ -46,7 +46,7 @@ def read_bytes(path: Path) -> bytes:
     """The content of an image file.
 
     Raises:
-        DataError: it is missing, empty or larger than `MAX_BYTES`.
+        DataError: it is missing, unreadable, empty or larger than `MAX_BYTES`.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such image file")
@@ -55,7 +55,10 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: the image file is empty (0 bytes); obtain it again")
     if size > MAX_BYTES:
         raise DataError(f"{path}: the image file has {size} bytes, over the limit of {MAX_BYTES}; shrink it")
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: the image file cannot be read: {error.strerror}") from error
 
 
 def load_rgb(path: str | Path) -> Image.Image:
