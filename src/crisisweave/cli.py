@@ -44,6 +44,7 @@ CaptionerName = Annotated[str, typer.Option("--captioner", help="A file in confi
 DEFAULT_PROFILE = Path("config/default.yaml")
 DEFAULT_ROOT = Path("data/raw")
 DATA = Path("data")
+TABLES = Path("results/tables")
 
 
 def _profile(path: Path) -> Profile:
@@ -350,6 +351,19 @@ def evaluate(
         seed=seed,
         target=target,
     )
+
+
+@app.command()
+def aggregate(profile: ProfilePath = DEFAULT_PROFILE) -> None:
+    """Gather the scores of all runs of the profile into tables, and compare methods."""
+    from crisisweave.evaluation.aggregate import aggregate as step
+
+    resolved = _profile(profile)
+    folders = []
+    for run in resolved.runs():
+        folders.append(run.folder)
+        folders += [run.folder / "transfer" / target for target in resolved.transfers_of(run)]
+    step(folders, TABLES)
 
 
 def main() -> None:

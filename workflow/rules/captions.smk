@@ -14,7 +14,8 @@ def captioner_inputs(wildcards):
         "features": f"data/features/{source}/{slug}/features.npy",
         "index": f"data/images/{source}/index.parquet",
         "instances": [
-            f"data/prepared/{source}/{task}/instances.parquet" for task in settings.training.tasks
+            f"data/prepared/{source}/{task}/instances.parquet"
+            for task in settings.training.tasks
         ],
     }
 
@@ -30,7 +31,9 @@ def caption_inputs(wildcards):
         "index": f"data/images/{dataset}/index.parquet",
     }
     if PROFILE.dataset(dataset).generated:
-        inputs["truth"] = f"data/raw/{PROFILE.dataset(dataset).folder}/truth/images.jsonl"
+        inputs["truth"] = (
+            f"data/raw/{PROFILE.dataset(dataset).folder}/truth/images.jsonl"
+        )
         inputs["instances"] = [
             f"data/prepared/{dataset}/{task}/instances.parquet"
             for task in PROFILE.scored_caption_tasks(dataset, wildcards.captioner)

@@ -34,7 +34,11 @@ except CrisisWeaveError as error:
 
 THREADS = PROFILE.config.threads
 TRAINED = sorted(
-    {r.method for r in RUNS if not PROFILE.method(r.dataset, r.task, r.method).is_decision}
+    {
+        r.method
+        for r in RUNS
+        if not PROFILE.method(r.dataset, r.task, r.method).is_decision
+    }
 )
 DECISIONS = sorted({r.method for r in RUNS} - set(TRAINED))
 TRANSFERS = [(run, target) for run in RUNS for target in PROFILE.transfers_of(run)]
@@ -55,7 +59,9 @@ def one_of(names):
 
 
 # The commands read this variable themselves: where raw data lies on one machine is no part of any result.
-DATA_ROOT = str(config.get("data_root") or os.environ.get("CRISISWEAVE_DATA") or "data/raw")
+DATA_ROOT = str(
+    config.get("data_root") or os.environ.get("CRISISWEAVE_DATA") or "data/raw"
+)
 os.environ["CRISISWEAVE_DATA"] = DATA_ROOT
 
 
@@ -74,16 +80,35 @@ def raw_tables(dataset, task):
     return [str(file) for split in files.values() for file in split]
 
 
+def all_tables(dataset):
+    """The raw files of all tasks of a data set, as far as they are there: a task that is not run may lack some."""
+    tasks = PROFILE.dataset(dataset).tasks
+    files = {file for task in tasks for file in raw_tables(dataset, task)}
+    generated = PROFILE.dataset(dataset).generated
+    return sorted(file for file in files if generated or Path(file).is_file())
+
+
 def method_config(wildcards):
     """The resolved config of a run's method: what a run depends on besides its data."""
-    return PROFILE.method(wildcards.dataset, wildcards.task, wildcards.method).model_dump(mode="json")
+    return PROFILE.method(
+        wildcards.dataset, wildcards.task, wildcards.method
+    ).model_dump(mode="json")
 
 
 def dataset_config(wildcards):
     """The part of a data set's config on which its prepared tasks depend."""
     settings = PROFILE.dataset(wildcards.dataset)
     task = settings.tasks[wildcards.task].model_dump(mode="json")
-    keys = ["loader", "folder", "modalities", "missing_images", "held_out_events", "events", "title", "licence"]
+    keys = [
+        "loader",
+        "folder",
+        "modalities",
+        "missing_images",
+        "held_out_events",
+        "events",
+        "title",
+        "licence",
+    ]
     return {**settings.model_dump(mode="json", include=set(keys)), "task": task}
 
 
@@ -108,9 +133,13 @@ def modality_inputs(settings, dataset, task):
             inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
     if settings.text is not None and not settings.text.tuned:
         slug = text_slug(settings.text, settings.max_tokens)
-        inputs["text_features"] = f"data/text-features/{dataset}/{task}/{slug}/features.npy"
+        inputs["text_features"] = (
+            f"data/text-features/{dataset}/{task}/{slug}/features.npy"
+        )
     if settings.captioner is not None:
-        inputs["captions"] = f"data/captions/{dataset}/{settings.captioner}/captions.parquet"
+        inputs["captions"] = (
+            f"data/captions/{dataset}/{settings.captioner}/captions.parquet"
+        )
     return inputs
 
 
@@ -122,14 +151,18 @@ def image_feature_sets():
         targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
         for dataset in [run.dataset, *targets]:
             if settings.image is not None and not settings.image.tuned:
-                use = (settings.image.name, settings.image.size, 1)
-                sets[dataset, image_slug(*use)] = use
+                encoding = (settings.image.name, settings.image.size, 1)
+                sets[dataset, image_slug(*encoding)] = encoding
             if settings.captioner is not None:
                 captioner = PROFILE.captioner(settings.captioner)
-                use = (captioner.image.encoder, captioner.image.size, captioner.image.grid)
-                sets[dataset, image_slug(*use)] = use
+                encoding = (
+                    captioner.image.encoder,
+                    captioner.image.size,
+                    captioner.image.grid,
+                )
+                sets[dataset, image_slug(*encoding)] = encoding
                 if captioner.training is not None:
-                    sets[captioner.training.dataset, image_slug(*use)] = use
+                    sets[captioner.training.dataset, image_slug(*encoding)] = encoding
     return sets
 
 
@@ -145,7 +178,11 @@ def text_feature_methods():
             slug = text_slug(settings.text, settings.max_tokens)
             sets[run.dataset, run.task, slug] = (run.dataset, run.task, run.method)
             for target in map(PROFILE.transfer, PROFILE.transfers_of(run)):
-                sets[target.dataset, target.task, slug] = (run.dataset, run.task, run.method)
+                sets[target.dataset, target.task, slug] = (
+                    run.dataset,
+                    run.task,
+                    run.method,
+                )
     return sets
 
 
@@ -163,11 +200,13 @@ def captioners_of(dataset):
     return list(dict.fromkeys(names))
 
 
-def run_folders(pattern, runs):
-    """`pattern` for each run."""
-    return [pattern.format(**run._asdict()) for run in runs]
+def run_files(name):
+    """A file of every run, and of every transfer of every run."""
+    files = [run.folder / name for run in RUNS]
+    files += [run.folder / "transfer" / target / name for run, target in TRANSFERS]
+    return [str(file) for file in files]
 
 
 def final_output():
     """What a bare `snakemake` makes."""
-    return ["reports/index.html"]
+    return ["results/tables"]

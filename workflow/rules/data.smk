@@ -50,13 +50,7 @@ rule prepare:
 
 rule images:
     input:
-        lambda wc: sorted(
-            {
-                file
-                for task in PROFILE.dataset(wc.dataset).tasks
-                for file in raw_tables(wc.dataset, task)
-            }
-        ),
+        lambda wc: all_tables(wc.dataset),
     output:
         index="data/images/{dataset}/index.parquet",
         pixels="data/images/{dataset}/pixels.u8",

@@ -65,7 +65,9 @@ rule combine:
     input:
         lambda wc: [
             f"results/{wc.dataset}/{wc.task}/{member}/seed-{wc.seed}/predictions.parquet"
-            for member in PROFILE.method(wc.dataset, wc.task, wc.method).members.values()
+            for member in PROFILE.method(
+                wc.dataset, wc.task, wc.method
+            ).members.values()
         ],
     output:
         predictions="results/{dataset}/{task}/{method}/seed-{seed}/predictions.parquet",

@@ -47,7 +47,9 @@ rule combine_transfer:
         lambda wc: [
             f"results/{wc.dataset}/{wc.task}/{member}/seed-{wc.seed}/transfer/{wc.target}"
             "/predictions.parquet"
-            for member in PROFILE.method(wc.dataset, wc.task, wc.method).members.values()
+            for member in PROFILE.method(
+                wc.dataset, wc.task, wc.method
+            ).members.values()
         ],
     output:
         "results/{dataset}/{task}/{method}/seed-{seed}/transfer/{target}/predictions.parquet",

@@ -5,6 +5,7 @@ Trained and published captioners have the same folder, so that the captions step
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,8 @@ def save_captioner(captioner: Captioner, config: CaptionerConfig, folder: Path) 
     """Write weights, tokenizer and config into an existing folder."""
     both = nn.ModuleDict({"captioner": captioner.model, "scorer": captioner.scorer})
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in both.state_dict().items()}
-    shape = {"cells": str(captioner.cells), "dim": str(captioner.dim)}
+    # One entry: safetensors writes several in an order that differs from process to process.
+    shape = {"input": json.dumps({"cells": captioner.cells, "dim": captioner.dim})}
     save_file(weights, folder / "model.safetensors", metadata=shape)
     write_text(folder / "tokenizer.json", captioner.tokenizer.to_str(pretty=False) + "\n")
     write_text(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
@@ -67,9 +69,9 @@ def load_captioner_folder(folder: Path, config: CaptionerConfig, device: torch.d
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     try:
         with safe_open(path, framework="pt") as file:
-            shape = file.metadata()
+            shape = json.loads(file.metadata()["input"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        cells, dim = int(shape["cells"]), int(shape["dim"])
+        cells, dim = shape["cells"], shape["dim"]
         model = PrefixCaptioner(config, cells, dim, tokenizer.get_vocab_size())
         scorer = build_scorer(config, cells, dim, tokenizer)
         nn.ModuleDict({"captioner": model, "scorer": scorer}).load_state_dict(weights)

@@ -73,8 +73,13 @@ def save_model(state: dict[str, Any], config: RunConfig, folder: Path) -> None:
         save_file(
             {name: value.contiguous() for name, value in state.items()},
             temporary,
-            metadata={"method": config.method.name, "config_sha256": config.digest()},
+            # One entry: safetensors writes several in an order that differs from process to process.
+            metadata={"crisisweave": json.dumps(_origin(config), sort_keys=True)},
         )
+
+
+def _origin(config: RunConfig) -> dict[str, str]:
+    return {"method": config.method.name, "config_sha256": config.digest()}
 
 
 def load_model(config: RunConfig, folder: Path) -> Classifier:
@@ -90,12 +95,12 @@ def load_model(config: RunConfig, folder: Path) -> Classifier:
         raise WeightsError(f"{path}: no weights; run `crisisweave train` for this run first")
     try:
         with safe_open(path, "pt") as stored:
-            metadata = stored.metadata() or {}
+            origin = json.loads((stored.metadata() or {}).get("crisisweave", "{}"))
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise WeightsError(f"{path}: not a safetensors file ({error}); train this run again") from error
-    if metadata.get("config_sha256") != config.digest():
-        made_by = metadata.get("method", "an unknown program")
+    if origin.get("config_sha256") != config.digest():
+        made_by = origin.get("method", "an unknown program")
         raise WeightsError(
             f"{path}: these weights belong to another run (method {made_by}), not to {folder}/config.yaml "
             f"(method {config.method.name}); train this run again"
