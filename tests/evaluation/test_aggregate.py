@@ -13,7 +13,7 @@ from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.files import read_json, write_json, write_parquet
 
 CLASSES = ["calm", "flood"]
-FILES = ("runs.csv", "methods.csv", "comparisons.csv", "tables.json")
+FILES = ("runs.csv", "methods.csv", "classes.csv", "comparisons.csv", "tables.json")
 
 
 def make_run(
@@ -119,6 +119,14 @@ def test_comparisons_are_on_test_without_transfer(runs: list[Path], tmp_path: Pa
     assert row["accuracy_difference"] == pytest.approx((20 + 16) / 2 / 40)
     assert (row["only_a_right"], row["only_b_right"]) == (18, 0)
     assert row["significant"]
+
+
+def test_classes_are_means_over_seeds_with_their_support(runs: list[Path], tmp_path: Path) -> None:
+    aggregate(runs, tmp_path / "tables")
+    table = pd.read_csv(tmp_path / "tables/classes.csv", keep_default_na=False)
+    table = table[(table["split"] == "test") & (table["target"] == "")].set_index(["method", "class"])
+    assert table.loc[("good", "flood"), "recall"] == pytest.approx((19 / 20 + 17 / 20) / 2)
+    assert table.loc[("poor", "calm"), "support"] == 20
 
 
 def test_the_constant_answer_stands_beside(runs: list[Path], tmp_path: Path) -> None:

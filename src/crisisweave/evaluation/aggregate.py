@@ -69,7 +69,7 @@ class _Scored:
 
 
 def aggregate(runs: Sequence[Path], out: Path) -> None:
-    """Write `runs.csv`, `methods.csv`, `comparisons.csv` and `tables.json` into the folder `out`.
+    """Write `runs`, `methods`, `classes` and `comparisons` as CSV, and all of them as `tables.json`.
 
     Args:
         runs: folders that hold `metrics.json` and `predictions.parquet`: run folders and their
@@ -115,9 +115,10 @@ def aggregate(runs: Sequence[Path], out: Path) -> None:
             if group.split == COMPARED_SPLIT and not group.target
             for row in _comparison_rows(group, members)
         ],
+        "classes": [row for group, members in groups.items() for row in _class_rows(group, members)],
         "provenance": [_provenance(run) for run in scored if not run.target],
     }
-    for name in ("runs", "methods", "comparisons"):
+    for name in _HEADERS:
         write_csv(out / f"{name}.csv", _as_table(tables[name], _HEADERS[name]))
     write_json(out / "tables.json", tables)
 
@@ -292,6 +293,24 @@ def _method_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any
     return table
 
 
+def _class_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]]:
+    """Scores of each class, averaged over a method's seeds."""
+    table = []
+    for method, runs in _by_method(members).items():
+        for name in members[0].classes:
+            scores = [run.metrics[group.split]["per_class"][name] for run in runs.values()]
+            row: dict[str, Any] = {
+                **group._asdict(),
+                "method": method,
+                "class": name,
+                "support": scores[0]["support"],
+            }
+            for score in ("precision", "recall", "f1"):
+                row[score], row[f"{score}_sd"] = _mean_sd([values[score] for values in scores])
+            table.append(row)
+    return table
+
+
 def _comparison_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]]:
     rows = members[0].predictions[group.split]
     predicted = {
@@ -332,6 +351,7 @@ def _provenance(run: _Scored) -> dict[str, Any]:
 
 _GROUP = Group._fields
 _HEADERS = {
+    "classes": (*_GROUP, "method", "class", "support"),
     "comparisons": (*_GROUP, "method_a", "method_b", "n"),
     "methods": (*_GROUP, "method", "seeds", "n"),
     "runs": (*_GROUP, "method", "seed", "n"),

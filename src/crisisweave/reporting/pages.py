@@ -1,0 +1,138 @@
+"""The report: an overview of all methods, and one page for each data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crisisweave.errors import DataError
+from crisisweave.files import atomic_path, read_json, write_text
+from crisisweave.progress import track
+from crisisweave.reporting import numbers
+from crisisweave.reporting.datasets import by_dataset, data_page
+from crisisweave.reporting.results import provenance, sections
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SAMPLE_SEED = 0
+"""Seed of the random sample on the data pages."""
+TABLES = ("runs", "methods", "classes", "comparisons")
+"""Tables that lie beside the pages as CSV."""
+
+
+def report(
+    tables: Path,
+    out: Path,
+    *,
+    datasets: Sequence[Path],
+    audits: Sequence[Path] = (),
+    stores: Sequence[Path] = (),
+    captions: Sequence[Path] = (),
+    redact: Mapping[str, bool],
+    ceilings: Mapping[str, Path] | None = None,
+) -> None:
+    """Write `index.html`, one `data-<dataset>.html` per data set, `style.css`, `images/` and `tables/`.
+
+    Everything is put together before the first file is written. Pages, thumbnails and tables of an earlier
+    report in the same folder are replaced, so that nothing which is now withheld stays behind.
+
+    Args:
+        tables: folder that `aggregate` wrote.
+        out: folder of the pages.
+        datasets: prepared folders, `<dataset>/<task>`.
+        audits: audit folders, `<dataset>`.
+        stores: image stores, `<dataset>`.
+        captions: caption folders, `<dataset>/<captioner>`.
+        redact: data set → whether its texts and images are left out; one that is not named is redacted.
+        ceilings: data set → `ceilings.json`, for generated data whose best possible scores are known.
+
+    Raises:
+        DataError: an input is missing, or a folder belongs to no data set.
+    """
+    results = _tables(tables)
+    pages: dict[str, str] = {}
+    images: dict[str, bytes] = {}
+    environment = _environment()
+    sources = by_dataset(datasets, audits, stores, captions)
+    links = [{"name": source.name, "file": f"data-{source.name}.html"} for source in sources]
+    for source, link in track(list(zip(sources, links, strict=True)), "data pages"):
+        page, thumbnails = data_page(source, redact.get(source.name, True), SAMPLE_SEED)
+        images.update({f"{source.name}/{name}": content for name, content in thumbnails.items()})
+        pages[link["file"]] = environment.get_template("data.html").render(
+            page=page, links=links, here=link["file"], sample_seed=SAMPLE_SEED
+        )
+    pages["index.html"] = environment.get_template("index.html").render(
+        sections=sections(results, _ceilings(ceilings or {})),
+        protocol=results["protocol"],
+        provenance=provenance(results["provenance"]),
+        links=links,
+        here="index.html",
+        tables=TABLES,
+    )
+    style = environment.get_template("style.css").render()
+    _write(out, pages, style, images, {name: tables / f"{name}.csv" for name in TABLES})
+
+
+def _tables(folder: Path) -> dict[str, Any]:
+    for name in ("tables.json", *(f"{table}.csv" for table in TABLES)):
+        if not (folder / name).is_file():
+            raise DataError(f"{folder}: holds no {name}; run `crisisweave aggregate` first")
+    value: dict[str, Any] = read_json(folder / "tables.json")
+    return value
+
+
+def _ceilings(files: Mapping[str, Path]) -> dict[tuple[str, str], dict[str, float]]:
+    """(data set, task) → what text, image and both can reach at most."""
+    result = {}
+    for dataset, path in sorted(files.items()):
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; run `crisisweave demo` again or leave the ceilings out")
+        for task, values in read_json(path).items():
+            result[dataset, task] = {name: float(values[name]) for name in ("text", "image", "both")}
+    return result
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("crisisweave.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for filter_ in (
+        numbers.percent,
+        numbers.points,
+        numbers.p_value,
+        numbers.count,
+        numbers.duration,
+        numbers.several,
+    ):
+        environment.filters[filter_.__name__] = filter_
+    return environment
+
+
+def _write(
+    out: Path, pages: Mapping[str, str], style: str, images: Mapping[str, bytes], tables: Mapping[str, Path]
+) -> None:
+    with atomic_path(out / "images") as folder:
+        folder.mkdir()
+        for name, content in sorted(images.items()):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+    with atomic_path(out / "tables") as folder:
+        folder.mkdir()
+        for name, source in tables.items():
+            (folder / f"{name}.csv").write_bytes(source.read_bytes())
+    write_text(out / "style.css", style)
+    for stale in sorted(out.glob("data-*.html")):
+        if stale.name not in pages:
+            stale.unlink()
+    # The overview comes last: where it stands, all that it links to stands.
+    for name, page in sorted(pages.items(), key=lambda item: item[0] == "index.html"):
+        write_text(out / name, page)
