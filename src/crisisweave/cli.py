@@ -366,6 +366,34 @@ def aggregate(profile: ProfilePath = DEFAULT_PROFILE) -> None:
     step(folders, TABLES)
 
 
+@app.command()
+def report(
+    profile: ProfilePath = DEFAULT_PROFILE,
+    out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("reports"),
+) -> None:
+    """Render the HTML report from the tables; pages open from disk, without network."""
+    from crisisweave.reporting.pages import report as step
+    from crisisweave.training.examples import Sources
+
+    resolved = _profile(profile)
+    names = resolved.datasets()
+    configs = {name: resolved.dataset(name) for name in names}
+    step(
+        TABLES,
+        out,
+        datasets=[Sources(n, task).prepared for n in names for task in resolved.tasks_of(n)],
+        audits=[DATA / "audit" / n for n in names],
+        stores=[Sources(n, "").images for n in names if "image" in configs[n].modalities],
+        captions=[Sources(n, "").captions(c) for n in names for c in resolved.captioners_of(n)],
+        redact={n: not configs[n].redistributable for n in names},
+        ceilings={
+            n: DEFAULT_ROOT / configs[n].folder / "truth" / "ceilings.json"
+            for n in names
+            if configs[n].generated
+        },
+    )
+
+
 def main() -> None:
     """Run the command line; an error of the user's is one sentence and exit status 2."""
     try:

@@ -189,17 +189,6 @@ def text_feature_methods():
 TEXT_FEATURES = text_feature_methods()
 
 
-def captioners_of(dataset):
-    """Captioners whose captions of a data set some run reads."""
-    names = []
-    for run in RUNS:
-        settings = PROFILE.method(run.dataset, run.task, run.method)
-        targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
-        if settings.captioner is not None and dataset in [run.dataset, *targets]:
-            names.append(settings.captioner)
-    return list(dict.fromkeys(names))
-
-
 def run_files(name):
     """A file of every run, and of every transfer of every run."""
     files = [run.folder / name for run in RUNS]
@@ -209,4 +198,4 @@ def run_files(name):
 
 def final_output():
     """What a bare `snakemake` makes."""
-    return ["results/tables"]
+    return ["reports/index.html"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crisisweave.config.captioner import CaptionerConfig, load_captioner
 from pydantic import Field, model_validator
 
+from crisisweave.config.captioner import CaptionerConfig, load_captioner
 from crisisweave.config.dataset import DatasetConfig, Split
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
@@ -255,6 +255,16 @@ class Profile:
         names = [e.dataset for e in self.config.experiments]
         for experiment in self.config.experiments:
             names += [self.transfer(name).dataset for name in experiment.transfers]
+        return list(dict.fromkeys(names))
+
+    def captioners_of(self, dataset: str) -> list[str]:
+        """Captioners whose captions of a data set some run reads."""
+        names = []
+        for run in self.runs():
+            name = self.method(run.dataset, run.task, run.method).captioner
+            targets = [self.transfer(t).dataset for t in self.transfers_of(run)]
+            if name is not None and dataset in [run.dataset, *targets]:
+                names.append(name)
         return list(dict.fromkeys(names))
 
     def scored_caption_tasks(self, dataset: str, captioner: str) -> list[str]:
