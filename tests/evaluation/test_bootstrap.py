@@ -24,6 +24,15 @@ def test_all_right_leaves_no_doubt_in_the_resamples() -> None:
     assert interval(scores["f1_macro"][0]) == (0.5, 0.5)  # the second class never occurs and counts as 0
 
 
+def test_a_rare_class_that_is_not_drawn_does_not_count_as_wrong() -> None:
+    # One row of the second class among ten: it is missing from a third of all resamples.
+    truth = np.array([0] * 9 + [1])
+    right = bootstrap_scores(np.arange(10), truth, truth[None], 3)
+    assert np.allclose(right["f1_macro"], 2 / 3)  # the third class never occurs and counts as 0
+    never_found = bootstrap_scores(np.arange(10), truth, np.zeros((1, 10), dtype=int), 3)
+    assert never_found["f1_macro"].max() == pytest.approx(2 / 3)
+
+
 def test_images_of_one_tweet_are_drawn_together() -> None:
     # Four copies of each row say no more than one: the interval must not shrink.
     generator = np.random.default_rng(1)
@@ -82,6 +91,8 @@ def test_mean_over_seeds_keeps_one_seed_and_widens_with_disagreement() -> None:
 
 
 def test_p_value_by_hand() -> None:
-    assert two_sided_p(np.ones(99)) == pytest.approx(2 / 100)
-    assert two_sided_p(np.zeros(99)) == 1
-    assert two_sided_p(np.array([-1.0] * 4 + [1.0] * 95)) == pytest.approx(2 * 5 / 100)
+    # As far from the observed 1 as 1 is from 0, or farther: the four −1, the four 0 and the three 2.
+    samples = np.array([-1.0] * 4 + [0.0] * 4 + [2.0] * 3 + [1.0] * 88)
+    assert two_sided_p(1, samples) == pytest.approx((1 + 11) / 100)
+    assert two_sided_p(1, np.ones(99)) == pytest.approx(1 / 100)
+    assert two_sided_p(0, np.zeros(99)) == 1

@@ -84,7 +84,7 @@ def sentence(group: Record, methods: Sequence[Record], comparisons: Sequence[Rec
     """What was found on the test split, in plain words that claim no more than the tests bear out."""
     best = methods[0]
     score = (
-        f"{percent(best['f1_macro'])} % (95 % interval {percent(best['f1_macro_low'])} to "
+        f"{percent(best['f1_macro'])}\u00a0% (95\u00a0% interval {percent(best['f1_macro_low'])} to "
         f"{percent(best['f1_macro_high'])}; {several(best['seeds'], 'seed')}, "
         f"{several(group['n'], 'test row')})"
     )

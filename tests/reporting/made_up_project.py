@@ -1,0 +1,211 @@
+"""A small made-up project in the formats of the steps, with hostile text wherever data can put text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crisisweave.evaluation.aggregate import aggregate
+from crisisweave.evaluation.evaluate import evaluate
+from crisisweave.files import write_json, write_parquet
+
+CLASSES = ["calm", "flood", "<i>quake"]
+EVENTS = ['storm "Ann" & <b>sons</b>', "river'rise"]
+TWEETS = ["<script>alert('tweet')</script> Réfugiés 🌊", 'they said "run" & ran', "all is quiet"]
+SPLITS = {"train": 40, "dev": 10, "test": 30, "heldout": 12}
+
+
+@dataclass
+class Project:
+    """Folders as `report` wants them."""
+
+    root: Path
+    tables: Path
+    datasets: list[Path]
+    audits: list[Path]
+    stores: list[Path]
+    captions: list[Path]
+    ceilings: dict[str, Path]
+
+
+def _instances(seed: int) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    n = sum(SPLITS.values())
+    split = [name for name, rows in SPLITS.items() for _ in range(rows)]
+    text, image = generator.integers(3, size=(2, n))
+    image = np.where(generator.random(n) < 0.7, text, image)
+    agree = text == image
+    label = pd.Categorical.from_codes(np.where(agree, text, -1), CLASSES)
+    return pd.DataFrame(
+        {
+            "instance_id": [f"{i // 2:03d}_{i % 2}" for i in range(n)],
+            "tweet_id": [f"{i // 2:03d}" for i in range(n)],
+            "event": [EVENTS[i % 2] for i in range(n)],
+            "split": split,
+            "text": [TWEETS[i % 3] for i in range(n)],
+            "image_path": [f"data_image/{i:03d}.jpg" for i in range(n)],
+            "label": label,
+            "label_text": pd.Categorical.from_codes(text, CLASSES),
+            "label_image": pd.Categorical.from_codes(image, CLASSES),
+            "concordant": pd.array(agree, dtype="boolean"),
+        }
+    )
+
+
+def _prepared(root: Path, dataset: str, table: pd.DataFrame) -> Path:
+    folder = root / "data/prepared" / dataset / "harm"
+    write_parquet(folder / "instances.parquet", table)
+    write_json(
+        folder / "dataset.json",
+        {
+            "dataset": dataset,
+            "task": "harm",
+            "title": "The <em>made-up</em> set",
+            "licence": "CC0, see https://example.org/licence",
+            "classes": CLASSES,
+            "counts": {},
+            "rows": SPLITS,
+            "discordant": {},
+            "sources": {"tables/<train>.tsv": "ab" * 32},
+            "dropped": [{"reason": "image missing", "n": 7, "examples": ["1_0", "2_0"]}],
+            "repaired_mojibake": 1234,
+            "missing_images": 7,
+            "official_counts_checked": False,
+        },
+    )
+    return folder
+
+
+def _store(root: Path, dataset: str, table: pd.DataFrame) -> Path:
+    folder = root / "data/images" / dataset
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    rows, pixels, offset = [], [], 0
+    for i, instance_id in enumerate(sorted(table["instance_id"])):
+        height, width = (48, 64) if i % 2 else (64, 48)
+        image = np.full((height, width, 3), generator.integers(256, size=3), dtype=np.uint8)
+        pixels.append(image.tobytes())
+        rows.append(
+            {
+                "instance_id": instance_id, "image_path": f"{i}.jpg", "offset": offset, "height": height,
+                "width": width, "sha256": f"{i:064x}", "phash": f"{i:016x}", "source_width": width,
+                "source_height": height, "source_format": "JPEG", "source_mode": "RGB",
+            }
+        )  # fmt: skip
+        offset += height * width * 3
+    (folder / "pixels.u8").write_bytes(b"".join(pixels))
+    write_parquet(folder / "index.parquet", pd.DataFrame(rows))
+    write_json(
+        folder / "images.json",
+        {
+            "dataset": dataset, "images": len(rows), "shorter_side": 48, "bytes": offset,
+            "formats": {"JPEG": 92}, "modes": {"RGB": 92}, "smaller_than_shorter_side": 0,
+            "identical_files": 3, "missing": {"n": 7, "examples": ["1_0"]}, "absent_tables": [],
+        },
+    )  # fmt: skip
+    return folder
+
+
+def _audit(root: Path, dataset: str, table: pd.DataFrame) -> Path:
+    folder = root / "data/audit" / dataset
+    test = table[table["split"] == "test"]["instance_id"]
+    twins = pd.DataFrame({"task": "harm", "split": "test", "instance_id": test[:4].tolist()})
+    write_parquet(folder / "duplicates.parquet", twins)
+    found = {"rows": 4, "share": 4 / 30}
+    kinds = ("exact_text", "tweet_id", "text", "image_bytes", "image_near", "any")
+    write_json(
+        folder / "audit.json",
+        {
+            "near_bits": 8,
+            "twins_in_train": {"harm": {"test": {"n": 30, **dict.fromkeys(kinds, found)}}},
+            "across_tasks": {"harm": {"test": {"other": {"instance_id": found, "text": found}}}},
+        },
+    )
+    return folder
+
+
+def _captions(root: Path, dataset: str, table: pd.DataFrame) -> Path:
+    folder = root / "data/captions" / dataset / "prefix"
+    write_parquet(
+        folder / "captions.parquet",
+        pd.DataFrame(
+            {
+                "instance_id": table["instance_id"], "captioner": "prefix", "rank": 0,
+                "caption": "a <house> in the water", "score": 0.3, "chosen": True,
+            }
+        ),
+    )  # fmt: skip
+    scores = {"n": 30, "bleu": 21.5, "bleu_signature": "x", "rouge_l": 0.41, "cider_d": 0.88}
+    write_json(
+        folder / "captions.json",
+        {
+            "captioner": "prefix", "images": 92, "distinct_captions": 1, "empty_captions": 0,
+            "metrics": {"test": {"chosen": scores, "first": scores, "shuffled": scores}},
+        },
+    )  # fmt: skip
+    return folder
+
+
+def _run(
+    root: Path, dataset: str, table: pd.DataFrame, method: str, seed: int, right: float, target: str | None
+) -> Path:
+    """Predictions that are right with probability `right`, scored."""
+    folder = root / "results" / dataset / "harm" / method / f"seed-{seed}"
+    splits = ["heldout"] if target else ["dev", "test"]
+    rows = table[table["split"].isin(splits) & table["label"].notna()].reset_index(drop=True)
+    generator = np.random.default_rng([seed, round(1000 * right), len(splits)])
+    truth = rows["label"].cat.codes.to_numpy()
+    codes = np.where(generator.random(len(rows)) < right, truth, generator.integers(3, size=len(rows)))
+    predictions = rows[["instance_id", "tweet_id", "event", "split", "label"]].copy()
+    predictions["predicted"] = pd.Categorical.from_codes(codes, CLASSES)
+    for i, name in enumerate(CLASSES):
+        predictions[f"p_{name}"] = np.where(codes == i, 0.7, 0.15)
+    write_json(
+        folder / "run.json",
+        {
+            "versions": {"python": "3.11.2", "torch": "2.13.0"}, "device": "cpu", "threads": 1,
+            "wall_s": 61.0, "peak_memory_mb": 1234, "energy_wh": 0.25,
+            "energy_assumes": {"watts_per_core": 12.0},
+            "command": f"crisisweave train --method {method} --note '<script>'", "config_sha256": "0" * 64,
+            "parameters": {"total": 9, "trained": 9},
+        },
+    )  # fmt: skip
+    folder = folder / "transfer" / target if target else folder
+    write_parquet(folder / "predictions.parquet", predictions)
+    evaluate(
+        folder / "predictions.parquet",
+        None if target else root / "data/audit" / dataset / "duplicates.parquet",
+        folder / "metrics.json",
+        dataset=dataset,
+        task="harm",
+        method=method,
+        seed=seed,
+        target=target,
+    )
+    return folder
+
+
+def build_project(root: Path) -> Project:
+    """Two data sets: `demo` with everything, `real` with prepared tables alone."""
+    table = _instances(0)
+    project = Project(
+        root=root,
+        tables=root / "results/tables",
+        datasets=[_prepared(root, "demo", table), _prepared(root, "real", _instances(1))],
+        audits=[_audit(root, "demo", table)],
+        stores=[_store(root, "demo", table)],
+        captions=[_captions(root, "demo", table)],
+        ceilings={"demo": root / "ceilings.json"},
+    )
+    write_json(root / "ceilings.json", {"harm": {"text": 0.8, "image": 0.75, "both": 0.95}})
+    runs = [
+        _run(root, "demo", table, method, seed, right, target)
+        for method, right in (("concat", 0.95), ("text", 0.7), ('im"age', 0.1))
+        for seed in (0, 1)
+        for target in (None, "held<out>")
+    ]
+    aggregate(runs, project.tables)
+    return project

@@ -1,0 +1,25 @@
+from crisisweave.reporting import numbers
+
+
+def test_numbers_as_a_person_writes_them() -> None:
+    assert numbers.percent(0.8125) == "81.2"
+    assert numbers.points(0.021) == "+2.1"
+    assert numbers.points(-0.0349) == "−3.5"
+    assert numbers.points(-0.0001) == "0.0"
+    assert numbers.p_value(0.0004) == "< 0.001"
+    assert numbers.p_value(0.0312) == "0.031"
+    assert numbers.count(1234567) == "1\u202f234\u202f567"
+    assert numbers.several(1, "seed") == "1 seed"
+    assert numbers.several(2000, "row") == "2\u202f000 rows"
+    assert [numbers.duration(s) for s in (4.24, 59.99, 200, 7500)] == [
+        "4.2 s",
+        "60.0 s",
+        "3 min 20 s",
+        "2 h 5 min",
+    ]
+
+
+def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
+    for write in (numbers.percent, numbers.points, numbers.count, numbers.duration):
+        assert write(None) == "–"
+        assert write(0) != "–"
