@@ -200,7 +200,9 @@ def build_project(root: Path) -> Project:
         captions=[_captions(root, "demo", table)],
         ceilings={"demo": root / "ceilings.json"},
     )
-    write_json(root / "ceilings.json", {"harm": {"text": 0.8, "image": 0.75, "both": 0.95}})
+    best = {"population": {}, "splits": {"test": {"n": 23, "expected_accuracy": 0.951, "accuracy": 0.962}}}
+    best["splits"]["test"]["f1_macro"] = 0.943
+    write_json(root / "ceilings.json", {"harm": dict.fromkeys(("text", "image", "both"), best)})
     runs = [
         _run(root, "demo", table, method, seed, right, target)
         for method, right in (("concat", 0.95), ("text", 0.7), ('im"age', 0.1))

@@ -11,7 +11,7 @@ from crisisweave.files import atomic_path, read_json, write_text
 from crisisweave.progress import track
 from crisisweave.reporting import numbers
 from crisisweave.reporting.datasets import by_dataset, data_page
-from crisisweave.reporting.results import provenance, sections
+from crisisweave.reporting.results import Ceilings, provenance, sections
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -83,14 +83,15 @@ def _tables(folder: Path) -> dict[str, Any]:
     return value
 
 
-def _ceilings(files: Mapping[str, Path]) -> dict[tuple[str, str], dict[str, float]]:
-    """(data set, task) → what text, image and both can reach at most."""
+def _ceilings(files: Mapping[str, Path]) -> dict[tuple[str, str], Ceilings]:
+    """(data set, task) → text, image, both → what the Bayes classifier scores on the test split."""
     result = {}
     for dataset, path in sorted(files.items()):
         if not path.is_file():
             raise DataError(f"{path}: no such file; run `crisisweave demo` again or leave the ceilings out")
-        for task, values in read_json(path).items():
-            result[dataset, task] = {name: float(values[name]) for name in ("text", "image", "both")}
+        for task, inputs in read_json(path).items():
+            known = {name: inputs[name]["splits"].get("test") for name in ("text", "image", "both")}
+            result[dataset, task] = {name: scores for name, scores in known.items() if scores}
     return result
 
 

@@ -10,20 +10,19 @@ from typing import Any
 from crisisweave.reporting.numbers import percent, several
 
 Record = dict[str, Any]
+Ceilings = dict[str, dict[str, float]]
+"""text, image, both → `expected_accuracy`, `accuracy` and `f1_macro` of the best possible classifier."""
 
 FEW = 20
 """A class with fewer rows is pointed out: one changed answer moves its recall by 5 points or more."""
 
 
-def sections(
-    tables: Mapping[str, Any], ceilings: Mapping[tuple[str, str], Mapping[str, float]]
-) -> list[Record]:
+def sections(tables: Mapping[str, Any], ceilings: Mapping[tuple[str, str], Ceilings]) -> list[Record]:
     """One section for each data set and task, in the order of the tables.
 
     Args:
         tables: what `aggregate` wrote.
-        ceilings: (data set, task) → highest accuracy that any method can reach from text, image and both;
-            known for generated data only.
+        ceilings: (data set, task) → what the best possible classifier scores; known for generated data only.
     """
     keys = dict.fromkeys((group["dataset"], group["task"]) for group in tables["groups"])
     return [_section(tables, dataset, task, ceilings.get((dataset, task), {})) for dataset, task in keys]
@@ -33,9 +32,9 @@ def _of(rows: Sequence[Record], **wanted: str) -> list[Record]:
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
-def _section(tables: Mapping[str, Any], dataset: str, task: str, ceilings: Mapping[str, float]) -> Record:
+def _section(tables: Mapping[str, Any], dataset: str, task: str, ceilings: Ceilings) -> Record:
     here = {"dataset": dataset, "task": task}
-    section: Record = {**here, "id": f"{dataset}-{task}", "ceilings": dict(ceilings)}
+    section: Record = {**here, "id": f"{dataset}-{task}", "ceilings": ceilings}
     test = _of(tables["groups"], **here, target="", split="test")
     section["group"] = test[0] if test else None
     if test:
