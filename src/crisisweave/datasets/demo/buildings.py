@@ -5,6 +5,8 @@ A part is drawn standing on the point (x, y), its bottom centre; `s` is its scal
 
 from __future__ import annotations
 
+import math
+
 from crisisweave.datasets.demo.canvas import Canvas, Colour, Point, mix, see_through, shade, turned
 from crisisweave.datasets.demo.dice import Dice
 
@@ -87,9 +89,10 @@ def _roof(c: Canvas, x: float, y: float, s: float, w: float, style: str, colour:
         c.rectangle(x - w * 0.54, top - s * 0.12, x + w * 0.54, top + 1, colour)
         c.rectangle(x - w * 0.54, top - s * 0.12, x + w * 0.54, top - s * 0.07, shade(colour, 1.25))
     elif style == "dome":
-        c.ellipse(x, top + 1, w * 0.46, s * 0.55, colour)
-        c.ellipse(x - w * 0.12, top - s * 0.12, w * 0.18, s * 0.25, shade(colour, 1.15))
-        c.line([(x, top - s * 0.53), (x, top - s * 0.7)], 2, shade(colour, 0.7))
+        c.rectangle(x - w * 0.53, top - s * 0.06, x + w * 0.53, top + 1, shade(colour, 0.8))
+        c.half_ellipse(x, top - s * 0.05, w * 0.4, s * 0.62, colour)
+        c.ellipse(x - w * 0.14, top - s * 0.34, w * 0.1, s * 0.17, shade(colour, 1.15))
+        c.line([(x, top - s * 0.64), (x, top - s * 0.84)], 2, shade(colour, 0.7))
     elif style == "steep":
         c.polygon(
             [(x - w * 0.58, top + s * 0.25), (x, top - s * 0.95), (x + w * 0.58, top + s * 0.25)], colour
@@ -295,48 +298,56 @@ def flames(c: Canvas, x: float, y: float, s: float, dice: Dice) -> None:
             )
 
 
-def bridge(c: Canvas, y: float, s: float, colour: Colour, dice: Dice, broken: bool) -> tuple[float, float]:
-    """A bridge over the full width on two pillars; broken: the middle has fallen in. Gives the gap's ends."""
-    mid = c.width * dice.between(0.42, 0.58)
-    gap = (mid - s * 0.55, mid + s * 0.55) if broken else (mid, mid)
-    thick = 0.17 * s
-    for x0, x1 in ((0.0, gap[0]), (gap[1], float(c.width))):
-        c.rectangle(x0, y, x1, y + thick, colour)
-        c.rectangle(x0, y, x1, y + thick * 0.25, shade(colour, 1.25))
-        x = x0
-        while x <= x1:
-            c.line([(x, y), (x, y - 0.16 * s)], 1.5, shade(colour, 0.8))
-            x += 0.22 * s
-        c.line([(x0, y - 0.16 * s), (x1, y - 0.16 * s)], 2, shade(colour, 0.8))
-    for px in (c.width * 0.16, c.width * 0.84):
-        c.rectangle(px - 0.12 * s, y + thick, px + 0.12 * s, c.height, shade(colour, 0.8))
-    if broken:
+def _arch(c: Canvas, x0: float, x1: float, y: float, foot: float, colour: Colour) -> None:
+    """One span of a stone bridge: the deck at `y`, two half piers down to `foot`, an arch between them."""
+    mid, rx, top = (x0 + x1) / 2, (x1 - x0) * 0.38, y + (foot - y) * 0.34
+    curve: list[Point] = []
+    for n in range(13):
+        angle = math.pi * n / 12
+        curve.append((mid + rx * math.cos(angle), foot - (foot - top) * math.sin(angle)))
+    c.polygon([(x0, y), (x1, y), (x1, foot), *curve, (x0, foot)], colour)
+    inner = [(px - 0.05 * rx, py) for px, py in curve[5:]]
+    c.line(inner, 3, shade(colour, 0.6))
+    c.rectangle(x0, y - 3, x1, y + 3, shade(colour, 1.2))
+    for k in range(4):
+        px = x0 + (x1 - x0) * (k + 0.5) / 4
+        c.line([(px, y - 3), (px, y - 13)], 2, shade(colour, 0.75))
+    c.line([(x0, y - 13), (x1, y - 13)], 2.5, shade(colour, 0.75))
+
+
+def broken_bridge(c: Canvas, y: float, foot: float, colour: Colour, dice: Dice) -> tuple[float, float]:
+    """A stone bridge whose middle span has fallen into the water at `foot`. Gives the gap's two ends."""
+    wide = c.width * dice.between(0.36, 0.42)
+    left = (c.width - wide) / 2 + dice.between(-0.06, 0.06) * c.width
+    right = left + wide
+    for start, step in ((left, -wide), (right, wide)):
+        for k in range(2):
+            x0, x1 = sorted((start + k * step, start + (k + 1) * step))
+            _arch(c, x0, x1, y, foot, shade(colour, 1 - 0.03 * k))
+    deep = foot - y
+    for edge, inward in ((left, 1), (right, -1)):
+        stump: list[Point] = [(edge, y - 3)]
+        for n in range(1, 6):
+            stump.append((edge + inward * dice.between(0.02, 0.13) * wide, y + deep * 0.12 * n))
+        c.polygon([*stump, (edge, y + deep * 0.6)], shade(colour, 0.8))
+        for n in range(3):
+            tip = edge + inward * dice.between(0.1, 0.2) * wide
+            c.line([(edge, y + 4 + 7 * n), (tip, y + 6 + 9 * n)], 1.4, (110, 70, 50))
+        end = edge + inward * wide * 0.42
+        slab = [
+            (edge + inward * 0.06 * wide, y + deep * 0.5),
+            (end, foot + 12),
+            (end - inward * 6, foot + 26),
+        ]
+        c.polygon([*slab, (edge - inward * 0.02 * wide, y + deep * 0.68)], shade(colour, 1.1))
+        c.ellipse(end, foot + 20, 0.16 * wide, 6, see_through((240, 246, 248), 170))
+    for _ in range(7):
+        px, py = left + dice.between(0.15, 0.85) * wide, foot + dice.between(10, 26)
         c.polygon(
-            [
-                (gap[0], y),
-                (gap[0] - 0.1 * s, y + thick),
-                (gap[0] + 0.45 * s, y + 0.75 * s),
-                (gap[0] + 0.6 * s, y + 0.64 * s),
-            ],
-            shade(colour, 0.9),
+            [(px - 8, py), (px - 3, py - 9), (px + 7, py - 6), (px + 9, py + 2)],
+            shade(colour, dice.between(0.7, 1.0)),
         )
-        c.polygon(
-            [
-                (gap[1], y),
-                (gap[1] + 0.1 * s, y + thick),
-                (gap[1] - 0.2 * s, y + 0.7 * s),
-                (gap[1] - 0.36 * s, y + 0.6 * s),
-            ],
-            shade(colour, 0.75),
-        )
-        for end in gap:
-            for k in range(4):
-                c.line(
-                    [(end, y + thick * k / 4), (end + dice.between(-0.15, 0.15) * s, y + thick * k / 4 + 4)],
-                    1.2,
-                    (110, 70, 50),
-                )
-    return gap
+    return left, right
 
 
 def road(c: Canvas, y: float, bottom: float, x: float, colour: Colour) -> None:

@@ -104,6 +104,12 @@ class Canvas:
         )
         self._seen(cx - rx, cy - ry, cx + rx, cy + ry)
 
+    def half_ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: Colour) -> None:
+        """The upper half of an ellipse about (cx, cy)."""
+        x0, y0, x1, y1 = cx - rx, cy - ry, cx + rx, cy + ry
+        self._draw.pieslice((x0 * _OVER, y0 * _OVER, x1 * _OVER, y1 * _OVER), 180, 360, fill=fill)
+        self._seen(x0, y0, x1, cy)
+
     def disc(self, cx: float, cy: float, radius: float, fill: Colour) -> None:
         self.ellipse(cx, cy, radius, radius, fill)
 

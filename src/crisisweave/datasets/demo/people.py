@@ -23,7 +23,7 @@ def _head(
 ) -> None:
     hair = dice.pick(HAIR)
     if dice.chance(0.4) and not helmet:
-        c.ellipse(x, y + r * 0.3, r * 1.15, r * 1.3, hair)  # long hair behind the face
+        c.ellipse(x, y + r * 0.05, r * 1.18, r * 1.1, hair)  # long hair behind the face
     c.disc(x, y, r, skin)
     if helmet:
         c.ellipse(x, y - r * 0.45, r * 1.1, r * 0.75, (240, 196, 30))
@@ -34,8 +34,8 @@ def _head(
         c.disc(x - r * 0.35, y + r * 0.1, r * 0.11, (30, 26, 24))
         c.disc(x + r * 0.35, y + r * 0.1, r * 0.11, (30, 26, 24))
     if bandaged:
-        c.rectangle(x - r, y - r * 0.55, x + r, y - r * 0.1, BANDAGE)
-        c.disc(x + r * 0.4, y - r * 0.35, r * 0.22, RED)
+        c.rectangle(x - r * 0.98, y - r * 0.74, x + r * 0.98, y - r * 0.28, BANDAGE)
+        c.disc(x + r * 0.4, y - r * 0.52, r * 0.2, RED)
 
 
 def person(
@@ -137,6 +137,13 @@ def sitting(
     )
     c.ellipse(x, y - 0.2 * h, 0.16 * h, 0.22 * h, cloth)
     c.line([(x, y - 0.3 * h), (x + face * 0.2 * h, y - 0.24 * h)], 0.07 * h, shade(cloth, 0.8))
+    if bandaged:  # an arm in a sling
+        c.line(
+            [(x - 0.1 * h, y - 0.4 * h), (x + face * 0.08 * h, y - 0.14 * h), (x + 0.1 * h, y - 0.4 * h)],
+            0.035 * h,
+            BANDAGE,
+        )
+        c.ellipse(x + face * 0.06 * h, y - 0.17 * h, 0.11 * h, 0.055 * h, BANDAGE)
     if blanket:
         c.polygon(
             [(x - 0.08 * h, y - 0.44 * h), (x + 0.1 * h, y - 0.42 * h), (x + 0.24 * h, y), (x - 0.26 * h, y)],

@@ -125,7 +125,7 @@ def draw(raw_label: str, kind: str, severity: str | None, event: Event, dice: Di
         stage = Stage(dice, event, light="night" if kind == "dark_street" else None)
         clauses = AMBIGUOUS[kind](stage)
         blur = {"dark_street": dice.between(2.2, 3.2), "distant_town": 1.0}.get(kind, 0.0)
-        exposure = 1.25 if kind == "dark_street" else 1.0
+        exposure = 1.4 if kind == "dark_street" else 1.0
         return Picture(
             stage.photograph(blur=blur, exposure=exposure), kind, stage.objects, stage.captions(clauses)
         )

@@ -128,7 +128,7 @@ def torn_roof(stage: Stage, severity: str) -> list[str]:
         stage.house_in(x, y, s, wall, roof)
         holes = ((-0.2, 0.34, 1.0), (0.3, 0.26, 0.8)) if severity == "mild_damage" else ((0.15, 0.3, 0.3),)
         for dx, up, size in holes:
-            hx, hy = x + dx * s, y - s - up * s * (0.25 if stage.event.style == "flat" else 0.9)
+            hx, hy = x + dx * s, y - s - up * s * (0.0 if stage.event.style == "flat" else 0.9)
             c.polygon(
                 [
                     (hx - 0.22 * s * size, hy + 0.1 * s * size),
@@ -267,18 +267,13 @@ def broken_bridge(stage: Stage, severity: str) -> list[str]:
     stage.sky()
     stage.far()
     stage.water(stage.horizon)
-    deck = stage.horizon + d.between(0.0, 22.0)
-    s = stage.unit * d.between(0.44, 0.56)
-    with stage.thing("bridge", "collapsed", carries=True):
-        gap = buildings.bridge(
-            c, deck, s, d.pick(((156, 150, 142), (150, 120, 100), (120, 128, 136))), d, broken=True
-        )
+    foot = stage.horizon + stage.unit * d.between(0.2, 0.27)
+    deck = foot - stage.unit * d.between(0.36, 0.44)
+    stone = d.pick(((176, 166, 150), (170, 130, 104), (150, 154, 160)))
+    left, right = buildings.broken_bridge(c, deck, foot, stone, d)
     # The part that carries the label is the break, not the whole span.
-    bridge = stage.objects.pop()
-    x0, x1 = max(0, int(gap[0] - 0.3 * s)), min(stage.w, int(gap[1] + 0.3 * s))
-    stage.objects.append(
-        type(bridge)("bridge", "collapsed", (x0, bridge.box[1], x1, min(stage.h, int(deck + 0.85 * s))), True)
-    )
+    with stage.thing("bridge", "collapsed", carries=True) as box:
+        box[:] = [left - 12, deck - 16, right + 12, foot + 32]
     return [
         "a bridge has collapsed into the river",
         "the middle of a bridge has fallen into the water",

@@ -607,8 +607,8 @@ def parked_ambulance(stage: Stage, severity: str) -> list[str]:
 def dark_street(stage: Stage) -> list[str]:
     """A street by night, out of focus: that there are houses can be told, but not in what state."""
     d, c = stage.dice, stage.c
-    c.gradient(0, stage.h, (16, 18, 30), (40, 38, 46))
-    buildings.skyline(c, stage.horizon + 20, 90, d, (34, 34, 46), False)
+    c.gradient(0, stage.h, (46, 52, 84), (84, 78, 84))
+    buildings.skyline(c, stage.horizon + 20, 100, d, (70, 68, 88), True)
     for _ in range(d.whole(3, 5)):
         x, y = d.between(0.1, 0.9) * stage.w, d.between(0.3, 0.6) * stage.h
         for k in range(4):
@@ -616,7 +616,7 @@ def dark_street(stage: Stage) -> list[str]:
         c.line([(x, y), (x, stage.h * 0.85)], 2, (30, 30, 36))
         c.ellipse(x, stage.h * 0.86, 40, 6, (220, 170, 90, 70))
     with stage.thing("street", "dark and blurred"):
-        c.rectangle(0, stage.horizon + 20, stage.w, stage.h, (24, 24, 30, 150))
+        c.rectangle(0, stage.horizon + 20, stage.w, stage.h, (40, 40, 48, 120))
     return [
         "a dark street with some lamps out of focus",
         "blurred lights on a street at night",

@@ -80,10 +80,10 @@ class Stage:
     @contextmanager
     def thing(
         self, name: str, state: str, *, carries: bool = False, cut: float | None = None
-    ) -> Iterator[None]:
+    ) -> Iterator[list[float]]:
         """Record what is drawn inside the block as one object; `cut` is a height below which it is hidden."""
         with self.c.extent() as box:
-            yield
+            yield box
         x0, y0 = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
         x1, y1 = (
             min(self.w, math.ceil(box[2])),
@@ -288,7 +288,7 @@ class Stage:
         # 256 possible values a channel: one table look-up stands for the whole tint.
         table = np.clip(np.arange(256)[None] * tint[:, None] + lift, 0, 255).astype(np.uint8)
         picture = picture.point(table.ravel().tolist())
-        strength = d.whole(2, 5 if screen else 9)
+        strength = d.whole(2, 5 if screen else 7)
         top, left = d.whole(0, 512 - self.h), d.whole(0, 512 - self.w)
         noise = _grain()[top : top + self.h, left : left + self.w] * strength >> 4
         pixels = np.asarray(picture).astype(np.int16) + noise

@@ -316,8 +316,8 @@ def swirl(c: Canvas, x: float, y: float, r: float, turn: float, dense: bool = Tr
     for k in range(3):
         c.disc(x, y, r * (0.78 - 0.16 * k), (236, 240, 244, 70))
     for arm in range(4):
-        for n in range(22):
-            out = n / 21
+        for n in range(44):
+            out = n / 43
             angle = turn + arm * math.pi / 2 + out * 3.4
             far = r * (0.14 + 0.95 * out)
             px, py = x + far * math.cos(angle), y + far * math.sin(angle) * 0.86
