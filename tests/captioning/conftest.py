@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
         "batch_size": 32,
         "lr": 0.003,
     },
-    "training": {"vocabulary": 400, "epochs": 12, "patience": 12, "batch_size": 16, "lr": 0.003},
+    "training": {"dataset": "demo", "tasks": ["humanitarian_all"], "vocabulary": 400, "epochs": 12, "patience": 12, "batch_size": 16, "lr": 0.003},
 }
 CLIP_FILE = {"file": "clip.safetensors", "sha256": None, "origin": "test"}
 

@@ -143,9 +143,7 @@ def load_clip_text(path: Path, config: Clip, dim: int) -> ClipScorer:
         raise WeightsError(f"{path}: not the weights of open_clip's {config.model} ({reason})") from error
     shared = scorer.eval().embed_texts(["a"]).shape[1]
     if shared != dim:
-        raise WeightsError(
-            f"{path}: embeds into {shared} dimensions, the captioner reads {dim}"
-        )
+        raise WeightsError(f"{path}: embeds into {shared} dimensions, the captioner reads {dim}")
     return scorer
 
 
