@@ -27,12 +27,20 @@ SMALL: dict[str, Any] = {
         "batch_size": 32,
         "lr": 0.003,
     },
-    "training": {"dataset": "demo", "tasks": ["humanitarian_all"], "vocabulary": 400, "epochs": 12, "patience": 12, "batch_size": 16, "lr": 0.003},
+    "training": {
+        "dataset": "demo",
+        "tasks": ["humanitarian_all"],
+        "vocabulary": 400,
+        "epochs": 12,
+        "patience": 12,
+        "batch_size": 16,
+        "lr": 0.003,
+    },
 }
 CLIP_FILE = {"file": "clip.safetensors", "sha256": None, "origin": "test"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_config():
     """Builds the small config with changed keys laid over it."""
 
@@ -42,7 +50,7 @@ def small_config():
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def published_config(small_config):
     """The small config as a published captioner: same shapes, pinned files instead of training."""
 

@@ -82,11 +82,11 @@ def test_a_beam_wide_enough_finds_the_best_of_all_sequences():
     ]
     found = beam(model, images, width=64, stop=STOP, max_tokens=length)
     for image, candidates in zip(images, found, strict=True):
-        scores = {
-            tokens: sum(next_log_probs(model, image, tokens[:i])[t] for i, t in enumerate(tokens)) / len(tokens)
-            for tokens in everything
-        }
-        assert [c.tokens for c in candidates] == sorted(everything, key=lambda t: -scores[t])
+        scores = {}
+        for tokens in everything:
+            steps = [next_log_probs(model, image, tokens[:i])[token] for i, token in enumerate(tokens)]
+            scores[tokens] = sum(steps) / len(steps)
+        assert [c.tokens for c in candidates] == sorted(everything, key=scores.__getitem__, reverse=True)
         assert [c.score for c in candidates] == pytest.approx(sorted(scores.values(), reverse=True), abs=1e-5)
 
 
