@@ -110,7 +110,7 @@ def prepare(
 ) -> None:
     """Read and check a data set's tables: one row per tweet and image."""
     from crisisweave.datasets.prepare import prepare as step
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
 
     config = _profile(profile).dataset(dataset)
     step(config=config, task=task, data_root=_root(config, data_root), out=Sources(dataset, task).prepared)
@@ -131,7 +131,7 @@ def images(
 def audit(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
     """Find what leaks between splits and between tasks."""
     from crisisweave.evaluation.leakage import audit as step
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
 
     resolved = _profile(profile)
     prepared = {task: Sources(dataset, task).prepared for task in resolved.tasks_of(dataset)}
@@ -151,7 +151,7 @@ def features(
     """Encode every image once with a frozen encoder."""
     from crisisweave.encoders.features import encode_images
     from crisisweave.images.store import ImageStore
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
     from crisisweave.training.seeding import seed_everything
 
     seed_everything(0, threads)
@@ -172,7 +172,7 @@ def text_features(
     from crisisweave.datasets.tables import read_instances
     from crisisweave.datasets.text import model_words
     from crisisweave.encoders.features import encode_texts
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
     from crisisweave.training.seeding import seed_everything
 
     resolved = _profile(profile)
@@ -197,7 +197,7 @@ def captioner(
     from crisisweave.captioning.inputs import read_splits
     from crisisweave.captioning.published import import_published
     from crisisweave.captioning.train import train_captioner
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
 
     resolved = _profile(profile)
     config = resolved.captioner(captioner)
@@ -225,7 +225,7 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
     """Caption every image of a data set: five candidates, the one nearest to the image chosen."""
     from crisisweave.captioning.caption import caption
     from crisisweave.captioning.inputs import read_splits
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
 
     resolved = _profile(profile)
     config = resolved.captioner(captioner)
@@ -259,7 +259,7 @@ def train(
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 120.0,
 ) -> None:
     """Train one method on one data set and task with one seed; goes on from a checkpoint if there is one."""
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
     from crisisweave.training.train import train as step
 
     run, config = _run(_profile(profile), dataset, task, method, seed)
@@ -275,7 +275,7 @@ def predict(
     profile: ProfilePath = DEFAULT_PROFILE,
 ) -> None:
     """Score a trained run on dev and test."""
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
     from crisisweave.training.predict import predict as step
 
     run, _ = _run(_profile(profile), dataset, task, method, seed)
@@ -292,7 +292,7 @@ def transfer(
     profile: ProfilePath = DEFAULT_PROFILE,
 ) -> None:
     """Score a trained run on another data set or held-out events, without training."""
-    from crisisweave.training.examples import Sources
+    from crisisweave.layout import Sources
     from crisisweave.training.predict import transfer as step
 
     resolved = _profile(profile)
@@ -372,8 +372,8 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("reports"),
 ) -> None:
     """Render the HTML report from the tables; pages open from disk, without network."""
+    from crisisweave.layout import Sources
     from crisisweave.reporting.pages import report as step
-    from crisisweave.training.examples import Sources
 
     resolved = _profile(profile)
     names = resolved.datasets()

@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 from crisisweave.config.profile import Profile, Run
 from crisisweave.config.steps import STEP_VERSIONS
-from crisisweave.encoders.slugs import image_slug, text_slug
+from crisisweave.layout import image_slug, text_slug
 from crisisweave.errors import CrisisWeaveError
 
 # Jobs find the `crisisweave` command of the environment that runs Snakemake, activated or not.

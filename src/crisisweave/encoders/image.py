@@ -59,7 +59,7 @@ class ImageEncoder(nn.Module):
         return pooled
 
     def grid(self, pixels: Tensor, cells: int) -> Tensor:
-        """Pixels (B, H, W, 3) uint8 → features (B, cells², d), one mean per cell of a square grid, row by row.
+        """Pixels (B, H, W, 3) uint8 → features (B, cells², d): one mean per cell, row by row.
 
         Raises:
             ConfigError: the encoder has no map of local features.

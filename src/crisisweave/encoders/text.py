@@ -87,7 +87,12 @@ class TextEncoder(nn.Module):
 
     def embedding_parameters(self) -> list[nn.Parameter]:
         """The word embeddings, for methods that leave them as they came."""
-        return [module.weight for module in self.network.modules() if isinstance(module, nn.Embedding)]
+        return [
+            parameter
+            for module in self.network.modules()
+            if isinstance(module, nn.Embedding)
+            for parameter in module.parameters()
+        ]
 
     def tokenise(
         self, first: list[list[str]], second: list[list[str]] | None = None, max_tokens: int = 128

@@ -28,6 +28,18 @@ class Classifier(nn.Module):
         """Class scores before softmax (B, C)."""
         raise NotImplementedError
 
+    def text_vector(self, batch: Batch) -> Tensor:
+        """The text branch's vectors (B, d)."""
+        assert self.text_branch is not None
+        vector: Tensor = self.text_branch(batch)
+        return vector
+
+    def image_vector(self, batch: Batch) -> Tensor:
+        """The image branch's vectors (B, d)."""
+        assert self.image_branch is not None
+        vector: Tensor = self.image_branch(batch)
+        return vector
+
     def stored_state(self) -> dict[str, Tensor]:
         """What a checkpoint holds: trained parameters and buffers.
 

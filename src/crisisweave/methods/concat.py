@@ -25,7 +25,7 @@ class ConcatClassifier(Classifier):
 
     def forward(self, batch: Batch) -> Tensor:
         """Class scores (B, C)."""
-        fused = torch.cat([self.text_branch(batch), self.image_branch(batch)], dim=1)
+        fused = torch.cat([self.text_vector(batch), self.image_vector(batch)], dim=1)
         scores: Tensor = self.head(fused)
         return scores
 

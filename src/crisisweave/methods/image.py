@@ -21,7 +21,7 @@ class ImageClassifier(Classifier):
 
     def forward(self, batch: Batch) -> Tensor:
         """Class scores (B, C)."""
-        scores: Tensor = self.head(self.image_branch(batch))
+        scores: Tensor = self.head(self.image_vector(batch))
         return scores
 
 

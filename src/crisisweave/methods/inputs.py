@@ -23,4 +23,7 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        return Batch(*(None if part is None else part.to(device) for part in self))
+        return Batch(
+            None if self.text is None else self.text.to(device),
+            None if self.image is None else self.image.to(device),
+        )

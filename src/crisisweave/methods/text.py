@@ -21,7 +21,7 @@ class TextClassifier(Classifier):
 
     def forward(self, batch: Batch) -> Tensor:
         """Class scores (B, C)."""
-        scores: Tensor = self.head(self.text_branch(batch))
+        scores: Tensor = self.head(self.text_vector(batch))
         return scores
 
 

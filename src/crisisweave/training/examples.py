@@ -13,44 +13,12 @@ from torch import Tensor
 from crisisweave.config.method import MethodConfig
 from crisisweave.datasets.text import model_words
 from crisisweave.encoders.features import read_features
-from crisisweave.encoders.slugs import image_slug, text_slug
 from crisisweave.encoders.text import TokenLists, Tokens
 from crisisweave.errors import DataError
 from crisisweave.images.store import ImageStore
+from crisisweave.layout import Sources
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.inputs import Batch
-
-
-class Sources:
-    """Where the inputs of one data set and task lie; folders that a method does not need may be absent.
-
-    Args:
-        dataset: name of the data set.
-        task: its task.
-        data: folder that holds `prepared/`, `images/`, `features/` and `captions/`.
-    """
-
-    def __init__(self, dataset: str, task: str, data: Path = Path("data")):
-        self.dataset = dataset
-        self.task = task
-        self.prepared = data / "prepared" / dataset / task
-        self.images = data / "images" / dataset
-        self._image_features = data / "features" / dataset
-        self._text_features = data / "text-features" / dataset / task
-        self._captions = data / "captions" / dataset
-
-    def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:
-        """Folder of a frozen image encoder's features."""
-        return self._image_features / image_slug(encoder, size, grid)
-
-    def text_features(self, config: MethodConfig) -> Path:
-        """Folder of the method's frozen text encoder's features."""
-        assert config.text is not None
-        return self._text_features / text_slug(config.text, config.max_tokens)
-
-    def captions(self, captioner: str) -> Path:
-        """Folder of a captioner's captions."""
-        return self._captions / captioner
 
 
 class Examples:
@@ -63,7 +31,7 @@ class Examples:
 
     def __init__(self, frame: pd.DataFrame, model: Classifier, config: MethodConfig, sources: Sources):
         self.frame = frame.reset_index(drop=True)
-        self.labels: NDArray[np.int64] = self.frame[config.target].cat.codes.to_numpy(dtype=np.int64)
+        self.labels: NDArray[np.int64] = np.asarray(self.frame[config.target].cat.codes, dtype=np.int64)
         self._tokens: TokenLists | None = None
         self._text_features: Tensor | None = None
         self._image_features: Tensor | None = None
@@ -133,7 +101,7 @@ class Examples:
     def _read_images(self, config: MethodConfig, sources: Sources) -> None:
         assert config.image is not None
         store = ImageStore(sources.images)
-        rows = store.rows(self.frame["instance_id"])
+        rows = store.rows(list(self.frame["instance_id"]))
         if config.image.tuned:
             self._store, self._rows = store, rows
             self._size, self._flip = config.image.size, config.image.flip

@@ -13,8 +13,9 @@ from crisisweave.config.profile import TransferConfig
 from crisisweave.datasets.tables import read_instances
 from crisisweave.errors import DataError
 from crisisweave.files import write_json, write_parquet
+from crisisweave.layout import Sources
 from crisisweave.methods.decision import combine as combine_probabilities
-from crisisweave.training.examples import Examples, Sources
+from crisisweave.training.examples import Examples
 from crisisweave.training.loop import probabilities
 from crisisweave.training.record import Meter
 from crisisweave.training.runs import RunConfig, load_model, read_run_config, write_run_config
@@ -35,7 +36,8 @@ def _scored(run: Path, frame: pd.DataFrame, sources: Sources) -> pd.DataFrame:
 
 def _table(frame: pd.DataFrame, values: NDArray[np.float64], classes: Sequence[str]) -> pd.DataFrame:
     table = frame[_KEYS].reset_index(drop=True)
-    table["predicted"] = pd.Categorical.from_codes(values.argmax(axis=1), categories=list(classes))
+    names = np.array(classes)[values.argmax(axis=1)]
+    table["predicted"] = pd.Categorical(names, categories=list(classes))
     for i, name in enumerate(classes):
         table[f"p_{name}"] = values[:, i]
     return table

@@ -13,9 +13,9 @@ from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import StrictModel, read_yaml, validate
 from crisisweave.errors import WeightsError
 from crisisweave.files import atomic_path, sha256_file, write_text
+from crisisweave.layout import Sources
 from crisisweave.methods import build_model
 from crisisweave.methods.classifier import Classifier
-from crisisweave.training.examples import Sources
 
 
 class RunConfig(StrictModel):

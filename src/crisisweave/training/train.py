@@ -11,10 +11,11 @@ from crisisweave.config.method import MethodConfig
 from crisisweave.datasets.tables import read_instances
 from crisisweave.errors import DataError
 from crisisweave.files import write_csv, write_json
+from crisisweave.layout import Sources
 from crisisweave.methods import build_model
 from crisisweave.methods.classifier import Classifier
 from crisisweave.training.checkpoint import CACHE, Checkpoints
-from crisisweave.training.examples import Examples, Sources
+from crisisweave.training.examples import Examples
 from crisisweave.training.loop import fit
 from crisisweave.training.record import Meter
 from crisisweave.training.runs import RunConfig, data_digest, save_model, write_run_config

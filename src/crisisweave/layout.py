@@ -1,0 +1,51 @@
+"""Where the files of each step lie. Light: the workflow and every command import it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crisisweave.config.method import EncoderUse, MethodConfig
+from crisisweave.encoders.names import parse
+
+
+def image_slug(encoder: str, size: int, grid: int = 1) -> str:
+    """Folder name of an image encoder's features."""
+    cells = f"-grid{grid}" if grid > 1 else ""
+    return f"{parse(encoder).slug}-{size}{cells}"
+
+
+def text_slug(use: EncoderUse, max_tokens: int) -> str:
+    """Folder name of a text encoder's features."""
+    return f"{parse(use.name).slug}-{use.pooling}-{max_tokens}"
+
+
+class Sources:
+    """Where the inputs of one data set and task lie; folders that a method does not need may be absent.
+
+    Args:
+        dataset: name of the data set.
+        task: its task.
+        data: folder that holds `prepared/`, `images/`, `features/` and `captions/`.
+    """
+
+    def __init__(self, dataset: str, task: str, data: Path = Path("data")):
+        self.dataset = dataset
+        self.task = task
+        self.prepared = data / "prepared" / dataset / task
+        self.images = data / "images" / dataset
+        self._image_features = data / "features" / dataset
+        self._text_features = data / "text-features" / dataset / task
+        self._captions = data / "captions" / dataset
+
+    def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:
+        """Folder of a frozen image encoder's features."""
+        return self._image_features / image_slug(encoder, size, grid)
+
+    def text_features(self, config: MethodConfig) -> Path:
+        """Folder of the method's frozen text encoder's features."""
+        assert config.text is not None
+        return self._text_features / text_slug(config.text, config.max_tokens)
+
+    def captions(self, captioner: str) -> Path:
+        """Folder of a captioner's captions."""
+        return self._captions / captioner
