@@ -85,44 +85,31 @@ def warning_map(stage: Stage, severity: str) -> list[str]:
 def level_chart(stage: Stage, severity: str) -> list[str]:
     d, c = stage.dice, stage.c
     stage.indoor = True
-    c.gradient(0, stage.h, (248, 248, 246), (240, 240, 238))
-    x0, x1, y0, y1 = stage.w * 0.12, stage.w * 0.94, stage.h * 0.8, stage.h * 0.22
+    dark = d.chance(0.35)
+    paper, ink = ((34, 40, 58), (236, 238, 240)) if dark else ((248, 248, 246), (34, 34, 38))
+    c.gradient(0, stage.h, paper, shade(paper, d.between(0.8, 1.0)))
+    x0, x1 = stage.w * d.between(0.06, 0.24), stage.w * d.between(0.76, 0.97)
+    y0, y1 = stage.h * d.between(0.7, 0.86), stage.h * d.between(0.2, 0.36)
+    panel = shade(paper, d.between(1.1, 1.6) if dark else d.between(0.8, 0.95))
+    c.rectangle(x0, y1, x1, y0, panel)
     quake = stage.event.hazard == "earthquake"
+    line_colour = d.pick(((30, 100, 200), (20, 140, 120), (200, 110, 20))) if not quake else (200, 40, 40)
     with stage.thing("chart", "of the quake" if quake else "of rising values", carries=True):
-        c.line([(x0, y1), (x0, y0), (x1, y0)], 2, (40, 40, 44))
+        c.line([(x0, y1), (x0, y0), (x1, y0)], 2, ink)
         for k in range(1, 5):
             y = y0 + (y1 - y0) * k / 4.4
-            c.line([(x0, y), (x1, y)], 0.8, (206, 206, 206))
-        n, points = 60 if quake else 12, []
-        for k in range(n + 1):
-            t = k / n
-            if quake:
-                swing = 0.42 * (0.06 + max(0.0, 1 - abs(t - 0.42) * 3.2)) * d.between(-1, 1)
-                points.append((x0 + (x1 - x0) * t, (y0 + y1) / 2 + swing * (y0 - y1)))
-            else:
-                rise = 0.12 + 0.78 * t * t + d.between(-0.03, 0.03)
-                points.append((x0 + (x1 - x0) * t, y0 + (y1 - y0) * rise))
-        if not quake:
-            c.polygon([(x0, y0), *points, (x1, y0)], (60, 120, 200, 110))
-            limit = y0 + (y1 - y0) * 0.6
-            c.line([(x0, limit), (x1, limit)], 2, (210, 30, 30))
-        c.line(points, 2.4, (30, 90, 190) if not quake else (180, 30, 30))
-    title = (
-        f"MAGNITUDE {d.whole(50, 78) / 10}"
-        if quake
-        else d.pick(("RIVER LEVEL", "WIND SPEED"))
-        if stage.event.hazard != "wildfire"
-        else "ACRES BURNT"
-    )
+            c.line([(x0, y), (x1, y)], 0.8, shade(panel, 0.85))
+        if quake:
+            _seismogram(stage, (x0, y0, x1, y1), line_colour)
+        else:
+            _rising_values(stage, (x0, y0, x1, y1), line_colour)
+    title = f"MAGNITUDE {d.whole(50, 78) / 10}" if quake else "ACRES BURNT"
+    if not quake and stage.event.hazard != "wildfire":
+        title = d.pick(("RIVER LEVEL", "WIND SPEED", "RAINFALL"))
     with stage.thing("caption", "title of a chart", carries=True):
-        c.text(stage.w / 2, stage.h * 0.1, title, stage.h * 0.09, (30, 30, 34))
-    c.text(
-        stage.w / 2,
-        stage.h * 0.9,
-        d.pick(("LAST 24 HOURS", "SINCE MONDAY", "UPDATE 18:00")),
-        stage.h * 0.055,
-        (90, 90, 94),
-    )
+        c.text(stage.w * d.between(0.42, 0.58), stage.h * 0.1, title, stage.h * d.between(0.075, 0.11), ink)
+    note = d.pick(("LAST 24 HOURS", "SINCE MONDAY", "UPDATE 18:00"))
+    c.text(stage.w * d.between(0.35, 0.65), stage.h * 0.93, note, stage.h * 0.055, ink)
     if quake:
         return [
             "a chart of an earthquake with a red line",
@@ -130,10 +117,39 @@ def level_chart(stage: Stage, severity: str) -> list[str]:
             "a red line swings up and down on a chart",
         ]
     return [
-        "a chart with a blue line that rises over a red limit",
-        "a line on a chart rises above the limit",
+        "a chart with values that rise over a red limit",
+        "values on a chart rise above the limit",
         "a chart of rising values",
     ]
+
+
+def _seismogram(stage: Stage, box: tuple[float, float, float, float], colour: Colour) -> None:
+    d, (x0, y0, x1, y1) = stage.dice, box
+    for trace in range(traces := d.whole(1, 3)):
+        points: list[Point] = []
+        start, middle = d.between(0.2, 0.7), y0 + (y1 - y0) * (trace + 0.5) / traces
+        for k in range(61):
+            strength = max(0.0, 1 - abs(k / 60 - start) * 3.2)
+            swing = (0.05 + strength) * d.between(-0.45, 0.45) * (y0 - y1) / traces
+            points.append((x0 + (x1 - x0) * k / 60, middle + swing))
+        stage.c.line(points, 2.2, colour)
+
+
+def _rising_values(stage: Stage, box: tuple[float, float, float, float], colour: Colour) -> None:
+    d, c, (x0, y0, x1, y1) = stage.dice, stage.c, box
+    n, bend, low = d.whole(6, 13), d.between(0.6, 3.0), d.between(0.05, 0.3)
+    heights = [low + (0.95 - low) * (k / n) ** bend + d.between(-0.04, 0.04) for k in range(n + 1)]
+    if d.chance(0.5):
+        wide = (x1 - x0) / (n + 1)
+        for k, height in enumerate(heights):
+            left = x0 + k * wide + 2
+            c.rectangle(left, y0 + (y1 - y0) * height, left + wide - 4, y0, colour)
+    else:
+        points = [(x0 + (x1 - x0) * k / n, y0 + (y1 - y0) * height) for k, height in enumerate(heights)]
+        c.polygon([(x0, y0), *points, (x1, y0)], see_through(colour, 110))
+        c.line(points, 2.4, colour)
+    limit = y0 + (y1 - y0) * d.between(0.4, 0.75)
+    c.line([(x0, limit), (x1, limit)], 2, (216, 30, 30))
 
 
 def road_closed(stage: Stage, severity: str) -> list[str]:
@@ -360,11 +376,29 @@ def football(stage: Stage, severity: str) -> list[str]:
     ]
 
 
+def _coloured_ground(stage: Stage, colour: Colour, other: Colour) -> None:
+    """A poster's ground: one colour, cut across or striped by another."""
+    d, c, w, h = stage.dice, stage.c, stage.w, stage.h
+    c.gradient(0, h, colour, shade(colour, d.between(0.75, 1.0)))
+    style = d.pick(("cut", "stripes", "circle", "plain"))
+    if style == "cut":
+        left, right = d.between(0, 1) * h, d.between(0, 1) * h
+        edge = 0.0 if d.chance(0.5) else float(h)
+        c.polygon([(0, left), (w, right), (w, edge), (0, edge)], other)
+    elif style == "stripes":
+        step, lean = d.between(30, 60), d.between(-90, 90)
+        for k in range(-3, int(w / step) + 4, 2):
+            x = k * step
+            c.polygon([(x, 0), (x + step, 0), (x + step + lean, h), (x + lean, h)], other)
+    elif style == "circle":
+        c.disc(d.between(0.2, 0.8) * w, d.between(0.2, 0.8) * h, d.between(0.3, 0.5) * w, other)
+
+
 def meme_card(stage: Stage, severity: str) -> list[str]:
     d, c = stage.dice, stage.c
     stage.indoor = True
-    colour = d.pick(((70, 60, 140), (220, 90, 110), (40, 130, 130), (240, 180, 60), (30, 30, 34)))
-    c.gradient(0, stage.h, colour, shade(colour, 0.7))
+    ground: Colour = d.pick(((70, 60, 140), (220, 90, 110), (40, 130, 130), (200, 120, 40), (30, 30, 34)))
+    _coloured_ground(stage, ground, shade(ground, d.pick((0.7, 1.35))))
     top, low = d.pick(
         (
             ("WHEN IT IS", "ONLY MONDAY"),
@@ -374,20 +408,19 @@ def meme_card(stage: Stage, severity: str) -> list[str]:
             ("KEEP CALM", "AND NAP"),
             ("FLOODED", "WITH EMAILS"),
             ("SEND HELP", "AND PIZZA"),
+            ("LOL", "SAME"),
+            ("NOBODY:", "MY CAT AT 5 AM"),
         )
     )
     with stage.thing("card", "with a joke", carries=True):
-        things.meme_face(
-            c,
-            stage.w / 2,
-            stage.h * 0.5,
-            stage.unit * d.between(0.19, 0.24),
-            d.pick(("laugh", "wink", "grin")),
-        )
-        for words, y in ((top, 0.13), (low, 0.87)):
-            size = min(stage.h * 0.15, stage.h * 0.15 * stage.w * 0.88 / c.text_width(words, stage.h * 0.15))
-            c.text(stage.w / 2 + 2, stage.h * y + 2, words, size, (0, 0, 0))
-            c.text(stage.w / 2, stage.h * y, words, size, (255, 255, 255))
+        mood, radius = d.pick(("laugh", "wink", "grin")), stage.unit * d.between(0.17, 0.27)
+        things.meme_face(c, stage.w * d.between(0.28, 0.72), stage.h * d.between(0.44, 0.56), radius, mood)
+        for words, y in ((top, d.between(0.1, 0.15)), (low, d.between(0.85, 0.9))):
+            size = stage.h * d.between(0.11, 0.16)
+            size = min(size, size * stage.w * 0.88 / c.text_width(words, size))
+            x = stage.w * d.between(0.46, 0.54)
+            c.text(x + 2, stage.h * y + 2, words, size, (0, 0, 0))
+            c.text(x, stage.h * y, words, size, (255, 255, 255))
     return [
         "a card with a joke and a yellow face",
         "a funny picture with large white words",
@@ -398,23 +431,28 @@ def meme_card(stage: Stage, severity: str) -> list[str]:
 def advert(stage: Stage, severity: str) -> list[str]:
     d, c = stage.dice, stage.c
     stage.indoor = True
-    colour = d.pick(((250, 228, 120), (200, 226, 246), (246, 200, 206), (210, 240, 206)))
-    c.gradient(0, stage.h, colour, shade(colour, 0.92))
-    shoe = d.chance(0.5)
+    grounds: tuple[Colour, ...] = (
+        (250, 228, 120),
+        (200, 226, 246),
+        (246, 200, 206),
+        (210, 240, 206),
+        (70, 76, 96),
+    )
+    ground, other = d.sample(grounds, 2)
+    _coloured_ground(stage, ground, other)
+    shoe, side = d.chance(0.5), d.sign()
     with stage.thing("shoe" if shoe else "phone", "in an advert", carries=True):
+        x = stage.w * (0.5 - side * d.between(0.02, 0.16))
         if shoe:
-            things.shoe(c, stage.w * 0.48, stage.h * 0.74, stage.unit * 0.42, stage.paint(), d.sign())
+            size = stage.unit * d.between(0.34, 0.46)
+            things.shoe(c, x, stage.h * d.between(0.6, 0.85), size, stage.paint(), d.sign())
         else:
-            things.phone(
-                c,
-                stage.w * 0.42,
-                stage.h * 0.88,
-                stage.unit * 0.66,
-                d.pick(((60, 90, 180), (150, 70, 160), (30, 130, 130))),
-            )
-        x, y = stage.w * 0.78, stage.h * 0.28
-        c.disc(x, y, stage.unit * 0.16, (216, 40, 50))
-        c.text(x, y, d.pick(("SALE", "-50%", "NEW", "-30%")), stage.unit * 0.1, (255, 255, 255))
+            screen: Colour = d.pick(((60, 90, 180), (150, 70, 160), (30, 130, 130), (30, 30, 40)))
+            things.phone(c, x, stage.h * d.between(0.82, 0.95), stage.unit * d.between(0.52, 0.74), screen)
+        badge, word = stage.unit * d.between(0.12, 0.18), d.pick(("SALE", "-50%", "NEW", "-30%"))
+        bx, by = stage.w * (0.5 + side * d.between(0.26, 0.36)), stage.h * d.between(0.18, 0.75)
+        c.disc(bx, by, badge, (216, 40, 50))
+        c.text(bx, by, word, badge * 0.62, (255, 255, 255))
     what = "a sports shoe" if shoe else "a phone"
     return [f"an advert for {what}", f"{what} with a red sale sign", f"{what} is on sale"]
 
