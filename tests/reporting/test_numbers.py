@@ -23,3 +23,7 @@ def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
     for write in (numbers.percent, numbers.points, numbers.count, numbers.duration):
         assert write(None) == "–"
         assert write(0) != "–"
+
+
+def test_long_names_may_break_after_underscores_and_stay_escaped() -> None:
+    assert numbers.breakable("not_<b>_x") == "not_<wbr>&lt;b&gt;_<wbr>x"

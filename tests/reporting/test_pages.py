@@ -15,7 +15,7 @@ from crisisweave.reporting.pages import report
 from crisisweave.reporting.thumbnails import sample_ids
 
 Make = Callable[..., Path]
-VOID = {"meta", "link", "br", "img", "line", "rect", "circle"}
+VOID = {"wbr", "meta", "link", "br", "img", "line", "rect", "circle"}
 
 
 class Page(HTMLParser):

@@ -100,9 +100,9 @@ def data_page(sources: Sources, redact: bool, seed: int) -> tuple[Record, dict[s
     }
     if redact:
         return page, {}
-    largest = max(tasks, key=lambda task: len(task["table"]))
-    page["sample_task"] = largest["name"]
-    page["sample"], thumbnails = _sample(largest["table"], sources, seed)
+    finest = max(tasks, key=lambda task: (len(task["labels"]), len(task["table"])))
+    page["sample_task"] = finest["name"]
+    page["sample"], thumbnails = _sample(finest["table"], sources, seed)
     return page, thumbnails
 
 

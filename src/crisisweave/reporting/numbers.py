@@ -1,6 +1,8 @@
-"""How numbers are written on the pages. A null is a dash, never a zero."""
+"""How numbers and names are written on the pages. A null is a dash, never a zero."""
 
 from __future__ import annotations
+
+from markupsafe import Markup, escape
 
 NONE = "–"
 
@@ -43,3 +45,8 @@ def duration(seconds: float | None) -> str:
 def several(n: int, one: str, many: str | None = None) -> str:
     """A count with its noun: `1 seed`, `3 seeds`."""
     return f"{n} {one}" if n == 1 else f"{count(n)} {many or one + 's'}"
+
+
+def breakable(name: str) -> Markup:
+    """A name, escaped, that may be broken after each underscore: class names can outgrow a phone's width."""
+    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))

@@ -113,6 +113,7 @@ def _environment() -> Environment:
         numbers.count,
         numbers.duration,
         numbers.several,
+        numbers.breakable,
     ):
         environment.filters[filter_.__name__] = filter_
     return environment
