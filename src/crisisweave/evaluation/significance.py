@@ -79,7 +79,7 @@ def _mcnemar_over_runs(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> t
     """Mean discordant counts and one p from hits (runs, n) of two methods.
 
     Every run of one meets every run of the other. Twice the median p is a valid p whatever the dependence
-    among them (Rüschendorf 1982); a single pair keeps its own p.
+    among them (Rüger 1978); a single pair keeps its own p.
     """
     only_first = first.astype(np.int64) @ (~second).astype(np.int64).T
     only_second = (~first).astype(np.int64) @ second.astype(np.int64).T
