@@ -14,7 +14,7 @@ from crisisweave.config.method import MethodConfig
 from crisisweave.datasets.tables import Instance, as_frame, read_instances
 from crisisweave.files import write_json, write_parquet
 from crisisweave.images.store import build_store
-from crisisweave.training.examples import Sources
+from crisisweave.layout import Sources
 from crisisweave.training.runs import RunConfig
 
 CLASSES = ["calm", "flood"]

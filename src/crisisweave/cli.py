@@ -338,12 +338,13 @@ def evaluate(
     """Turn predictions into scores with intervals: metrics.json."""
     from crisisweave.evaluation.evaluate import evaluate as step
 
-    run, _ = _run(_profile(profile), dataset, task, method, seed)
+    resolved = _profile(profile)
+    run, _ = _run(resolved, dataset, task, method, seed)
     folder = run.folder / "transfer" / target if target else run.folder
+    audited = target is None or resolved.transfer(target).audited_with(dataset, task)
     step(
         predictions=folder / "predictions.parquet",
-        # Twins are looked for within a data set; a transfer target is another one.
-        duplicates=None if target else DATA / "audit" / dataset / "duplicates.parquet",
+        duplicates=DATA / "audit" / dataset / "duplicates.parquet" if audited else None,
         out=folder / "metrics.json",
         dataset=dataset,
         task=task,

@@ -32,7 +32,12 @@ rule evaluate:
 
 rule evaluate_transfer:
     input:
-        "results/{dataset}/{task}/{method}/seed-{seed}/transfer/{target}/predictions.parquet",
+        predictions="results/{dataset}/{task}/{method}/seed-{seed}/transfer/{target}/predictions.parquet",
+        duplicates=lambda wc: (
+            audit_of(wc)
+            if PROFILE.transfer(wc.target).audited_with(wc.dataset, wc.task)
+            else []
+        ),
     output:
         "results/{dataset}/{task}/{method}/seed-{seed}/transfer/{target}/metrics.json",
     log:

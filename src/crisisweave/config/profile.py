@@ -27,6 +27,13 @@ class TransferConfig(StrictModel):
     class_map: dict[str, str | None]
     """Target label → class of the trained task; null leaves rows of that label out. Every label is listed."""
 
+    def audited_with(self, dataset: str, task: str) -> bool:
+        """Whether the audit of a trained task also looked for twins of the target's rows.
+
+        It does so within a data set and task: for held-out events of the same one.
+        """
+        return (self.dataset, self.task) == (dataset, task)
+
 
 class Experiment(StrictModel):
     """One data set and task with its methods and seeds."""
