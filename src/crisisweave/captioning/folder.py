@@ -57,14 +57,14 @@ def load_captioner_folder(folder: Path, config: CaptionerConfig, device: torch.d
     path = folder / "model.safetensors"
     for file in (path, folder / "tokenizer.json", folder / "config.yaml"):
         if not file.is_file():
-            raise WeightsError(f"{file} is missing; run `crisisweave captioner-train` first")
+            raise WeightsError(f"{file} is missing; run `crisisweave captioner` first")
     stored = validate(CaptionerConfig, read_yaml(folder / "config.yaml"), str(folder / "config.yaml"))
     was, wanted = stored.model_dump(exclude=_NOT_WEIGHTS), config.model_dump(exclude=_NOT_WEIGHTS)
     for key in wanted:
         if was[key] != wanted[key]:
             raise WeightsError(
                 f"{folder}: was made with another '{key}' than config {config.name} has; "
-                f"run `crisisweave captioner-train` again"
+                f"run `crisisweave captioner` again"
             )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     try:
@@ -78,6 +78,6 @@ def load_captioner_folder(folder: Path, config: CaptionerConfig, device: torch.d
     except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: not the weights of captioner {config.name} ({' '.join(str(error).split())[:200]}); "
-            f"run `crisisweave captioner-train` again"
+            f"run `crisisweave captioner` again"
         ) from error
     return Captioner(model.to(device).eval(), scorer.to(device).eval(), tokenizer, cells, dim)

@@ -1,4 +1,4 @@
-"""The step `captioner-train`: a prefix captioner and its image–text scorer, from scratch.
+"""The step `captioner`: a prefix captioner and its image–text scorer, from scratch.
 
 Both learn from images of train only; the epoch with the lowest loss on dev is kept. Training takes about a
 minute, so a killed run starts over and ends with the same numbers; its folder appears only when it is
