@@ -30,7 +30,10 @@ class FrozenFeatures(nn.Module):
     def fit(self, features: Tensor) -> None:
         """Take mean and deviation from the training rows' features (N, d)."""
         self.mean.copy_(features.mean(dim=0))
-        self.deviation.copy_(features.std(dim=0, correction=0).clamp_min(1e-6))
+        deviation = features.std(dim=0, correction=0)
+        # A feature that hardly varies in train tells nothing; divided by next to nothing it would drown the
+        # others as soon as it varies in a new row.
+        self.deviation.copy_(deviation.clamp_min(0.01 * deviation.mean()))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, d) → (B, d)."""
