@@ -43,44 +43,74 @@ def _refusals_explained(target: Path) -> Iterator[None]:
 
 
 def _discard(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _settle(target: Path, old: Path, temporary: Path) -> None:
+    """Finish what a replacement that was cut off left at `old`: undo it, or remove the replaced folder."""
+    if not old.is_dir():
+        return
+    if os.path.lexists(target):
+        # Renamed before it is emptied, so that a folder at `old` is always a whole one.
+        old.rename(temporary)
+        _discard(temporary)
+    else:
+        old.rename(target)
 
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; rename it into place when the block ends well.
 
-    The caller may create a file or a folder under the temporary path. A folder replaces an existing
-    folder. When the block raises, the temporary path is removed and `target` is left as it was.
+    The caller may create a file or a folder under the temporary path; nothing is there when the block
+    starts. When the block raises, the temporary path is removed and `target` is left as it was.
+
+    A file replaces a file in one step. A folder replaces a folder in two renames: the old one goes to
+    `.<name>.old`, then the new one takes its place. A process that is killed exactly between the two leaves
+    no `target`; the next writer puts the old folder back before it starts. One folder has one writer at a
+    time.
 
     Raises:
         StorageError: the disk is full, read-only or not writable.
     """
     target = Path(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    old = target.with_name(f".{target.name}.old")
     with _refusals_explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        # A killed process that had the same number may have left one.
+        _discard(temporary)
+        _settle(target, old, temporary)
         try:
             yield temporary
             if temporary.is_dir() and target.is_dir():
-                old = target.with_name(f".{target.name}.{os.getpid()}.old")
                 target.rename(old)
                 temporary.rename(target)
-                shutil.rmtree(old)
             else:
                 temporary.replace(target)
         except BaseException:
             _discard(temporary)
             raise
+        finally:
+            _settle(target, old, temporary)
+
+
+def write_bytes(target: str | Path, data: bytes | memoryview) -> None:
+    """Write bytes.
+
+    Libraries that open the file themselves report a full disk as an error of their own; what they write is
+    made in memory and goes through here.
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(target: str | Path, text: str) -> None:
     """Write UTF-8 text with LF line ends."""
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+    write_bytes(target, text.encode("utf-8"))
 
 
 def write_json(target: str | Path, value: Any) -> None:
