@@ -5,7 +5,7 @@ CORES  ?= 2
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: demo test env check bench clean
+.PHONY: demo test env check clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
@@ -27,5 +27,8 @@ $(READY): envs/torch.lock envs/weights.lock envs/requirements.lock pyproject.tom
 	PYTHON=$(PYTHON) bash envs/install.sh .venv
 	@touch $(READY)
 
+# What the workflow made; data/raw is left alone but for the generated demo.
 clean:
-	rm -rf data results reports/*.html reports/images logs .cache .snakemake
+	rm -rf data/raw/demo data/prepared data/images data/audit data/features data/text-features
+	rm -rf data/captioners data/captions results logs .cache .snakemake
+	find reports -mindepth 1 ! -name README.md -delete

@@ -29,7 +29,7 @@ from crisisweave.encoders import packages
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.evaluation.metrics import confusion_counts, summarise
 from crisisweave.layout import Sources
-from crisisweave.methods import build_model
+from crisisweave.methods.registry import build_model
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.loop import fit

@@ -11,11 +11,11 @@ from PIL import Image
 
 from crisisweave.config.dataset import DatasetConfig
 from crisisweave.config.method import MethodConfig
+from crisisweave.config.run import RunConfig
 from crisisweave.datasets.tables import Instance, as_frame, read_instances
 from crisisweave.files import write_json, write_parquet
 from crisisweave.images.store import build_store
 from crisisweave.layout import Sources
-from crisisweave.training.runs import RunConfig
 
 CLASSES = ["calm", "flood"]
 

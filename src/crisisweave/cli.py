@@ -6,6 +6,8 @@ Every rule of the workflow is one of these commands. Each imports what it needs 
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +18,8 @@ from crisisweave.errors import CrisisWeaveError
 
 if TYPE_CHECKING:
     from crisisweave.config.dataset import DatasetConfig
-    from crisisweave.config.profile import Profile, Run
-    from crisisweave.training.runs import RunConfig
+    from crisisweave.config.profile import Profile, Run, TransferConfig
+    from crisisweave.config.run import RunConfig
 
 app = typer.Typer(
     name="crisisweave",
@@ -65,9 +67,9 @@ def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> t
         ConfigError: the profile does not contain it.
     """
     from crisisweave.config.profile import Run
+    from crisisweave.config.run import RunConfig
     from crisisweave.config.strict import nearest
     from crisisweave.errors import ConfigError
-    from crisisweave.training.runs import RunConfig
 
     experiment = profile.experiment(dataset, task)
     names = profile.methods(dataset, task)
@@ -88,6 +90,34 @@ def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> t
         method=profile.method(dataset, task, method),
     )
     return Run(dataset, task, method, seed), config
+
+
+def _must_be_trained(config: RunConfig) -> None:
+    from crisisweave.errors import ConfigError
+
+    if config.method.is_decision:
+        raise ConfigError(
+            f"method '{config.method.name}' has no weights of its own; use `crisisweave combine` for it"
+        )
+
+
+def _target(profile: Profile, run: Run, name: str) -> TransferConfig:
+    """A transfer target of the run.
+
+    Raises:
+        ConfigError: the profile does not score this run on it.
+    """
+    from crisisweave.config.strict import nearest
+    from crisisweave.errors import ConfigError
+
+    known = profile.transfers_of(run)
+    if name not in known:
+        hint = nearest(name, known) if known else "it has none"
+        raise ConfigError(
+            f"{profile.path}: method '{run.method}' of {run.dataset}/{run.task} has no transfer target "
+            f"'{name}'; {hint}"
+        )
+    return profile.transfer(name)
 
 
 @app.command()
@@ -172,12 +202,14 @@ def text_features(
     from crisisweave.datasets.tables import read_instances
     from crisisweave.datasets.text import model_words
     from crisisweave.encoders.features import encode_texts
+    from crisisweave.errors import ConfigError
     from crisisweave.layout import Sources
     from crisisweave.training.seeding import seed_everything
 
     resolved = _profile(profile)
     config = resolved.method(run_dataset or dataset, run_task or task, method)
-    assert config.text is not None
+    if config.text is None or config.text.tuned:
+        raise ConfigError(f"method '{method}' has no frozen text encoder, so there is nothing to encode")
     seed_everything(0, resolved.config.threads)
     sources = Sources(dataset, task)
     frame, _ = read_instances(sources.prepared)
@@ -278,7 +310,8 @@ def predict(
     from crisisweave.layout import Sources
     from crisisweave.training.predict import predict as step
 
-    run, _ = _run(_profile(profile), dataset, task, method, seed)
+    run, config = _run(_profile(profile), dataset, task, method, seed)
+    _must_be_trained(config)
     step(run.folder, Sources(dataset, task))
 
 
@@ -296,8 +329,9 @@ def transfer(
     from crisisweave.training.predict import transfer as step
 
     resolved = _profile(profile)
-    run, _ = _run(resolved, dataset, task, method, seed)
-    config = resolved.transfer(target)
+    run, run_config = _run(resolved, dataset, task, method, seed)
+    _must_be_trained(run_config)
+    config = _target(resolved, run, target)
     step(run.folder, config, Sources(config.dataset, config.task), run.folder / "transfer" / target)
 
 
@@ -313,11 +347,14 @@ def combine(
     """Fuse the decisions of a text run and an image run; nothing is trained."""
     from crisisweave.config.profile import Run
     from crisisweave.errors import ConfigError
-    from crisisweave.training.predict import combine as step
+    from crisisweave.training.combine import combine as step
 
-    run, config = _run(_profile(profile), dataset, task, method, seed)
+    resolved = _profile(profile)
+    run, config = _run(resolved, dataset, task, method, seed)
     if not config.method.is_decision:
-        raise ConfigError(f"method '{method}' is trained: use `crisisweave predict` for it")
+        raise ConfigError(f"method '{method}' is trained; use `crisisweave predict` for it")
+    if target is not None:
+        _target(resolved, run, target)
     place = Path("transfer") / target if target else Path()
     text, image = (
         Run(dataset, task, config.method.members[m], seed).folder / place / "predictions.parquet"
@@ -341,7 +378,7 @@ def evaluate(
     resolved = _profile(profile)
     run, _ = _run(resolved, dataset, task, method, seed)
     folder = run.folder / "transfer" / target if target else run.folder
-    audited = target is None or resolved.transfer(target).audited_with(dataset, task)
+    audited = target is None or _target(resolved, run, target).audited_with(dataset, task)
     step(
         predictions=folder / "predictions.parquet",
         duplicates=DATA / "audit" / dataset / "duplicates.parquet" if audited else None,
@@ -397,6 +434,10 @@ def report(
 
 def main() -> None:
     """Run the command line; an error of the user's is one sentence and exit status 2."""
+    # Steps never go to the network: a model that is not in the cache is an error at once, not a download.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    if len(sys.argv) > 2:
+        print("+", shlex.join(["crisisweave", *sys.argv[1:]]), file=sys.stderr)
     try:
         app()
     except CrisisWeaveError as error:

@@ -92,6 +92,20 @@ def _set(*path: object, value: object) -> object:
         ("default", _set("experiments", 0, "seeds", value=[1, 1]), "a seed is listed twice"),
         ("default", _set("experiments", 1, "task", value="humanitarian"), "is listed twice: merge"),
         ("default", _set("experiments", 0, "override", value={"cbm": {}}), "override names 'cbm'"),
+        (
+            "default",
+            _set("override", "txet", value={}),
+            "names 'txet', which is not there; did you mean 'text'",
+        ),
+        ("default", _set("override", "*", "traning", value={}), "unknown key 'traning'; did you mean"),
+        ("default", _set("dataset_override", value={"dmeo": {}}), "dataset_override names 'dmeo'"),
+        ("default", _set("captioner_override", value={"demo_prefx": {}}), "did you mean 'demo_prefix'"),
+        ("default", _set("experiments", 0, "seeds", value=[-1]), "greater than or equal to 0"),
+        (
+            "captioners/demo_prefix",
+            _set("training", "tasks", value=["humanitarian_all"]),
+            "training.tasks lacks 'humanitarian'",
+        ),
         ("methods/text", _set("training", "lr", value=-1), r"key 'training.lr' has the value -1"),
         ("methods/text", _set("inputs", value=["text", "caption"]), "'captioner' belong together"),
         ("methods/text", _set("rows", value="all"), "rows: all needs target"),
@@ -112,6 +126,15 @@ def _set(*path: object, value: object) -> object:
 def test_a_mistake_is_explained(project: Path, name: str, edit: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         _edited(project, name, edit)
+
+
+def test_a_change_for_every_method_reaches_keys_that_a_file_leaves_at_their_default(project: Path) -> None:
+    def with_dropout(values: dict) -> None:
+        values["override"]["*"]["head"] = {"dropout": 0.5}
+
+    profile = _edited(project, "default", with_dropout)
+    assert profile.method("demo", "humanitarian", "text").head.dropout == 0.5
+    assert profile.method("demo", "humanitarian", "cmb").head.dropout == 0.5
 
 
 def test_a_missing_profile_and_broken_yaml_are_named(project: Path) -> None:

@@ -8,8 +8,8 @@ import torch
 
 from conftest import Toy, tiny_method
 from crisisweave.errors import ConfigError
-from crisisweave.methods import build_model, families
 from crisisweave.methods.branches import FrozenFeatures
+from crisisweave.methods.registry import build_model, families
 from crisisweave.training.examples import Examples
 
 FAMILIES = families()

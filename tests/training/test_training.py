@@ -20,7 +20,7 @@ from crisisweave.errors import DataError, WeightsError
 from crisisweave.evaluation.metrics import confusion_counts, summarise
 from crisisweave.files import read_json
 from crisisweave.images.store import ImageStore
-from crisisweave.methods import families
+from crisisweave.methods.registry import families
 from crisisweave.training import loop
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.predict import predict

@@ -60,7 +60,7 @@ rule captioner:
         runtime=60,
     params:
         version=STEP_VERSIONS["captioner"],
-        config=lambda wc: PROFILE.captioner(wc.captioner).model_dump(mode="json"),
+        config=captioner_config,
         threads=THREADS,
     message:
         "Make the captioner {wildcards.captioner}"
@@ -85,7 +85,7 @@ rule captions:
         runtime=120,
     params:
         version=STEP_VERSIONS["captions"],
-        config=lambda wc: PROFILE.captioner(wc.captioner).model_dump(mode="json"),
+        config=captions_config,
         threads=THREADS,
     message:
         "Caption the images of {wildcards.dataset} with {wildcards.captioner}"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisisweave.config.profile import Profile, Run
+from crisisweave.config.profile import Profile
+from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.config.steps import STEP_VERSIONS
 from crisisweave.layout import image_slug, text_slug
 from crisisweave.errors import CrisisWeaveError
@@ -24,6 +25,10 @@ def relative(path):
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
+if len(workflow.overwrite_configfiles) > 1:
+    raise WorkflowError(
+        "give one --configfile: a profile is one file and says everything that is run"
+    )
 profile_file = relative([*workflow.overwrite_configfiles, "config/default.yaml"][0])
 
 try:
@@ -89,10 +94,22 @@ def all_tables(dataset):
 
 
 def method_config(wildcards):
-    """The resolved config of a run's method: what a run depends on besides its data."""
-    return PROFILE.method(
-        wildcards.dataset, wildcards.task, wildcards.method
-    ).model_dump(mode="json")
+    """The resolved config of a run's method without what it says to the reader."""
+    method = PROFILE.method(wildcards.dataset, wildcards.task, wildcards.method)
+    return method.model_dump(mode="json", exclude=DESCRIPTIVE)
+
+
+def captioner_config(wildcards):
+    """What a captioner's weights depend on: of the decoding, only the longest caption."""
+    settings = PROFILE.captioner(wildcards.captioner)
+    made = settings.model_dump(mode="json", exclude=DESCRIPTIVE | {"decoding"})
+    return {**made, "max_tokens": settings.decoding.max_tokens}
+
+
+def captions_config(wildcards):
+    """What captions depend on besides the captioner's weights."""
+    settings = PROFILE.captioner(wildcards.captioner)
+    return settings.decoding.model_dump(mode="json", exclude={"batch_size"})
 
 
 def dataset_config(wildcards):
@@ -106,8 +123,6 @@ def dataset_config(wildcards):
         "missing_images",
         "held_out_events",
         "events",
-        "title",
-        "licence",
     ]
     return {**settings.model_dump(mode="json", include=set(keys)), "task": task}
 

@@ -35,7 +35,10 @@ rule report:
             if PROFILE.dataset(dataset).generated
         ],
     output:
-        "reports/index.html",
+        index="reports/index.html",
+        data=expand("reports/data-{dataset}.html", dataset=PROFILE.datasets()),
+        style="reports/style.css",
+        tables=directory("reports/tables"),
     log:
         "logs/report.log",
     benchmark:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -41,7 +41,7 @@ class Experiment(StrictModel):
     dataset: str
     task: str
     methods: list[str] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     transfers: list[str] = []
     override: dict[str, dict[str, Any]] = {}
     """Method → changed keys, on top of the profile's own `override`."""
@@ -126,6 +126,9 @@ class Profile:
         self._methods: dict[tuple[str, str, str], MethodConfig] = {}
         self._datasets: dict[str, DatasetConfig] = {}
         self._transfers: dict[str, TransferConfig] = {}
+        self._check_names("override", self.config.override, ["*", *self._known("methods")])
+        self._check_names("dataset_override", self.config.dataset_override, self._known("datasets"))
+        self._check_names("captioner_override", self.config.captioner_override, self._known("captioners"))
         for experiment in self.config.experiments:
             self._check(experiment)
 
@@ -134,10 +137,8 @@ class Profile:
         if experiment.task not in dataset.tasks:
             hint = nearest(experiment.task, list(dataset.tasks))
             raise ConfigError(f"{self.path}: data set {dataset.name} has no task '{experiment.task}'; {hint}")
-        for name in experiment.override:
-            if name != "*" and name not in self.methods(experiment.dataset, experiment.task):
-                hint = nearest(name, experiment.methods)
-                raise ConfigError(f"{self.path}: override names '{name}', which is not run here; {hint}")
+        names = self.methods(experiment.dataset, experiment.task)
+        self._check_names("override", experiment.override, ["*", *names])
         for name in self.methods(experiment.dataset, experiment.task):
             method = self.method(experiment.dataset, experiment.task, name)
             if "image" not in dataset.modalities and {"image", "caption"} & set(method.inputs):
@@ -146,7 +147,7 @@ class Profile:
                     f"with text alone; take the method out or add image to its modalities"
                 )
             if method.captioner is not None:
-                self._check_captioner(method.captioner)
+                self._check_captioner(method.captioner, experiment)
             if method.rule in ("or", "and") and len(dataset.tasks[experiment.task].classes) != 2:
                 raise ConfigError(
                     f"{self.path}: '{name}' is defined for two classes, but {experiment.task} of "
@@ -155,7 +156,21 @@ class Profile:
         for name in experiment.transfers:
             self._check_transfer(experiment, self.transfer(name))
 
-    def _check_captioner(self, name: str) -> None:
+    def _check_names(self, key: str, override: dict[str, Any], valid: list[str]) -> None:
+        for name in override:
+            if name not in valid:
+                raise ConfigError(
+                    f"{self.path}: {key} names '{name}', which is not there; {nearest(name, valid)}"
+                )
+        for name in override.get("*", {}):
+            if name not in MethodConfig.model_fields:
+                hint = nearest(name, list(MethodConfig.model_fields))
+                raise ConfigError(f"{self.path}: {key} of '*' has the unknown key '{name}'; {hint}")
+
+    def _known(self, kind: str) -> list[str]:
+        return [path.stem for path in sorted((self.config_dir / kind).glob("*.yaml"))]
+
+    def _check_captioner(self, name: str, experiment: Experiment) -> None:
         training = self.captioner(name).training
         if training is None:
             return
@@ -165,6 +180,11 @@ class Profile:
             raise ConfigError(
                 f"{where}: training.dataset is {source.name}, which has no reference captions; "
                 f"name a generated data set or use a published captioner"
+            )
+        if source.name == experiment.dataset and experiment.task not in training.tasks:
+            raise ConfigError(
+                f"{where}: training.tasks lacks '{experiment.task}', on which {self.path} reads its "
+                f"captions; add it, or the captioner may learn from images that the task is tested on"
             )
         for task in training.tasks:
             if task not in source.tasks:
@@ -233,7 +253,8 @@ class Profile:
                 if not base.is_decision:
                     common = layer.get("*", {})
                     # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
-                    values = merged(values, {k: v for k, v in common.items() if k in values})
+                    lacking = {"text", "image", "captioner"} - set(values)
+                    values = merged(values, {k: v for k, v in common.items() if k not in lacking})
                 values = merged(values, layer.get(name, {}))
             where = f"{self.config_dir / 'methods' / name}.yaml with the changes of {self.path}"
             self._methods[key] = validate(MethodConfig, values, where)

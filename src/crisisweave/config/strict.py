@@ -15,7 +15,7 @@ M = TypeVar("M", bound="StrictModel")
 
 
 class StrictModel(BaseModel):
-    """Base of every config model: immutable, no unknown keys, no silent type coercion of strings."""
+    """Base of every config model: immutable, no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -99,9 +99,14 @@ def read_yaml(path: str | Path) -> Any:
     if not path.is_file():
         raise ConfigError(f"{path}: no such config file; check the name or run from the project's root")
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8; save it as UTF-8") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds no keys; a config file is a mapping of keys to values")
+    return values
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -187,7 +187,13 @@ def _hub(name: EncoderName, pretrained: bool) -> TextEncoder:
     where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
     try:
         config = AutoConfig.from_pretrained(name.model, **where)
-        tokenizer = AutoTokenizer.from_pretrained(name.model, use_fast=True, **where)
+        tokenizer = AutoTokenizer.from_pretrained(
+            name.model,
+            use_fast=True,
+            # Tweets come as words: byte-level vocabularies must see the space that stood before each.
+            add_prefix_space=True,
+            **where,
+        )
         if pretrained:
             model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
         else:
@@ -197,9 +203,8 @@ def _hub(name: EncoderName, pretrained: bool) -> TextEncoder:
     # Unused heads would be trained by nothing and stored for nothing.
     model.pooler = None
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    return TextEncoder(
-        _HubNetwork(model, config.type_vocab_size), backend, config.hidden_size, config.type_vocab_size
-    )
+    types = getattr(config, "type_vocab_size", 1)
+    return TextEncoder(_HubNetwork(model, types), backend, config.hidden_size, types)
 
 
 def missing_from_hub(name: EncoderName) -> WeightsError:

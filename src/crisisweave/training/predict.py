@@ -1,28 +1,25 @@
-"""The steps that score: `predict`, `transfer` and `combine`. Each gives a table of probabilities."""
+"""The steps that score a trained run: `predict` and `transfer`. Each gives a table of probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from crisisweave.config.profile import TransferConfig
+from crisisweave.config.run import read_run_config
 from crisisweave.datasets.tables import read_instances
 from crisisweave.errors import DataError
-from crisisweave.files import write_json, write_parquet
+from crisisweave.files import write_parquet
 from crisisweave.layout import Sources
-from crisisweave.methods.decision import combine as combine_probabilities
 from crisisweave.training.examples import Examples
 from crisisweave.training.loop import probabilities
-from crisisweave.training.record import Meter
-from crisisweave.training.runs import RunConfig, load_model, read_run_config, write_run_config
+from crisisweave.training.runs import load_model
 from crisisweave.training.seeding import best_device, seed_everything
+from crisisweave.training.tables import prediction_table
 
 SCORED_SPLITS = ("dev", "test")
-_KEYS = ["instance_id", "tweet_id", "event", "split", "label"]
 
 
 def _scored(run: Path, frame: pd.DataFrame, sources: Sources) -> pd.DataFrame:
@@ -31,16 +28,7 @@ def _scored(run: Path, frame: pd.DataFrame, sources: Sources) -> pd.DataFrame:
     model = load_model(config, run)
     device = best_device()
     examples = Examples(frame, model, config.method, sources)
-    return _table(frame, probabilities(model.to(device), examples, device), config.classes)
-
-
-def _table(frame: pd.DataFrame, values: NDArray[np.float64], classes: Sequence[str]) -> pd.DataFrame:
-    table = frame[_KEYS].reset_index(drop=True)
-    names = np.array(classes)[values.argmax(axis=1)]
-    table["predicted"] = pd.Categorical(names, categories=list(classes))
-    for i, name in enumerate(classes):
-        table[f"p_{name}"] = values[:, i]
-    return table
+    return prediction_table(frame, probabilities(model.to(device), examples, device), config.classes)
 
 
 def predict(run: Path, sources: Sources, splits: Sequence[str] = SCORED_SPLITS) -> None:
@@ -73,43 +61,3 @@ def transfer(run: Path, target: TransferConfig, sources: Sources, out: Path) -> 
     if rows.empty:
         raise DataError(f"transfer target {target.name}: no row is left after its class_map; correct it")
     write_parquet(out / "predictions.parquet", _scored(run, rows, sources))
-
-
-def combine(config: RunConfig, text: Path, image: Path, out: Path, write_config: bool = True) -> None:
-    """Fuse the predictions of a text run and an image run; writes predictions.parquet.
-
-    Args:
-        config: the resolved decision-fusion run.
-        text: predictions of the text method.
-        image: predictions of the image method.
-        out: folder for the predictions.
-        write_config: also write config.yaml and run.json, as a trained run has them.
-
-    Raises:
-        DataError: the two tables are not about the same rows and classes.
-    """
-    meter = Meter()
-    assert config.method.rule is not None
-    tables = [pd.read_parquet(path) for path in (text, image)]
-    columns = [f"p_{name}" for name in config.classes]
-    for path, table in zip((text, image), tables, strict=True):
-        if [c for c in table.columns if c.startswith("p_")] != columns:
-            raise DataError(f"{path}: its classes are not those of {config.task}; predict it again")
-    if not tables[0][_KEYS].astype(str).equals(tables[1][_KEYS].astype(str)):
-        raise DataError(f"{text} and {image} hold different rows; predict both again")
-    fused = combine_probabilities(
-        config.method.rule, *(table[columns].to_numpy(dtype=np.float64) for table in tables)
-    )
-    write_parquet(out / "predictions.parquet", _table(tables[0], fused, config.classes))
-    if write_config:
-        write_run_config(config, out)
-        write_json(
-            out / "run.json",
-            meter.record(
-                "cpu",
-                seed=config.seed,
-                threads=config.threads,
-                config_sha256=config.digest(),
-                parameters={"total": 0, "trained": 0},
-            ),
-        )

@@ -7,47 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crisisweave.config.method import MethodConfig
-from crisisweave.config.strict import StrictModel, read_yaml, validate
+from crisisweave.config.run import RunConfig
 from crisisweave.errors import WeightsError
-from crisisweave.files import atomic_path, sha256_file, write_text
+from crisisweave.files import sha256_file, write_bytes
 from crisisweave.layout import Sources
-from crisisweave.methods import build_model
 from crisisweave.methods.classifier import Classifier
-
-
-class RunConfig(StrictModel):
-    """`config.yaml` of a run folder: everything that the run was made from, resolved."""
-
-    dataset: str
-    task: str
-    classes: list[str]
-    seed: int
-    threads: int
-    method: MethodConfig
-
-    def digest(self) -> str:
-        """SHA-256 of the config's content."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def write_run_config(config: RunConfig, folder: Path) -> None:
-    """Write config.yaml."""
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    write_text(folder / "config.yaml", text)
-
-
-def read_run_config(folder: Path) -> RunConfig:
-    """Read config.yaml.
-
-    Raises:
-        ConfigError: there is none, or it is not a run's config.
-    """
-    path = Path(folder) / "config.yaml"
-    return validate(RunConfig, read_yaml(path), str(path))
+from crisisweave.methods.registry import build_model
 
 
 def data_digest(config: MethodConfig, sources: Sources) -> str:
@@ -67,15 +33,14 @@ def data_digest(config: MethodConfig, sources: Sources) -> str:
 
 def save_model(state: dict[str, Any], config: RunConfig, folder: Path) -> None:
     """Write model.safetensors; its header names the method, so that no other loads it."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    with atomic_path(folder / "model.safetensors") as temporary:
-        save_file(
-            {name: value.contiguous() for name, value in state.items()},
-            temporary,
-            # One entry: safetensors writes several in an order that differs from process to process.
-            metadata={"crisisweave": json.dumps(_origin(config), sort_keys=True)},
-        )
+    data = save(
+        {name: value.contiguous() for name, value in state.items()},
+        # One entry: safetensors writes several in an order that differs from process to process.
+        metadata={"crisisweave": json.dumps(_origin(config), sort_keys=True)},
+    )
+    write_bytes(folder / "model.safetensors", data)
 
 
 def _origin(config: RunConfig) -> dict[str, str]:

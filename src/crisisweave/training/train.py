@@ -8,17 +8,19 @@ import pandas as pd
 import torch
 
 from crisisweave.config.method import MethodConfig
+from crisisweave.config.run import RunConfig, write_run_config
+from crisisweave.config.steps import STEP_VERSIONS
 from crisisweave.datasets.tables import read_instances
-from crisisweave.errors import DataError
+from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import write_csv, write_json
 from crisisweave.layout import Sources
-from crisisweave.methods import build_model
 from crisisweave.methods.classifier import Classifier
+from crisisweave.methods.registry import build_model
 from crisisweave.training.checkpoint import CACHE, Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.loop import fit
 from crisisweave.training.record import Meter
-from crisisweave.training.runs import RunConfig, data_digest, save_model, write_run_config
+from crisisweave.training.runs import data_digest, save_model
 from crisisweave.training.seeding import best_device, seed_everything
 
 
@@ -65,7 +67,8 @@ def train(
     """
     meter = Meter()
     method = config.method
-    assert method.training is not None
+    if method.training is None:
+        raise ConfigError(f"method '{method.name}' is not trained; use `crisisweave combine` for it")
     seed_everything(config.seed, config.threads)
     device = best_device()
     frame, _ = read_instances(sources.prepared, ["train", "dev"])
@@ -87,7 +90,9 @@ def train(
     dev_examples = Examples(rows["dev"], model, method, sources)
     _fit_frozen(model, train_examples)
     digest = data_digest(method, sources)
-    checkpoints = Checkpoints(f"{config.digest()[:16]}-{digest[:16]}", checkpoint_every, checkpoint_folder)
+    # The step's version is part of the key: half a run of older code is not gone on with.
+    key = f"{config.digest()[:16]}-{digest[:16]}-v{STEP_VERSIONS['train']}"
+    checkpoints = Checkpoints(key, checkpoint_every, checkpoint_folder)
     outcome = fit(
         model,
         train_examples,

@@ -1,0 +1,49 @@
+"""`config.yaml` of a run folder: everything that a run was made from, resolved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crisisweave.config.method import MethodConfig
+from crisisweave.config.strict import StrictModel, read_yaml, validate
+from crisisweave.files import write_text
+
+# What a method's file says to the reader; its result does not depend on it.
+DESCRIPTIVE = {"title", "idea", "source", "deviations"}
+
+
+class RunConfig(StrictModel):
+    """One run: data set, task, seed, threads and the resolved method."""
+
+    dataset: str
+    task: str
+    classes: list[str]
+    seed: int
+    threads: int
+    method: MethodConfig
+
+    def digest(self) -> str:
+        """SHA-256 of what the run's result depends on."""
+        content: dict[str, Any] = self.model_dump(mode="json", exclude={"method": DESCRIPTIVE})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def write_run_config(config: RunConfig, folder: Path) -> None:
+    """Write config.yaml."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_text(folder / "config.yaml", text)
+
+
+def read_run_config(folder: Path) -> RunConfig:
+    """Read config.yaml.
+
+    Raises:
+        ConfigError: there is none, or it is not a run's config.
+    """
+    path = Path(folder) / "config.yaml"
+    return validate(RunConfig, read_yaml(path), str(path))
