@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Disk(NamedTuple):
-    """A way to mount a disk at {0} that refuses, and the reason and advice a user should read."""
+    """A disk that refuses: how it is mounted, what is done to it then, and what the user should read."""
 
-    mount: str
+    options: str
+    then: str
     message: str
 
-    def run(self, program: str, tmp_path: Path) -> tuple[list[str], list[str]]:
+    def run(self, program: str, tmp_path: Path, folders: Sequence[str] = ()) -> tuple[list[str], list[str]]:
         """Run a Python program with such a disk's folder as its argument.
 
+        Args:
+            program: source text.
+            tmp_path: where to mount the disk, as `disk`.
+            folders: made on the disk before it refuses.
+
         Returns:
-            The lines it printed, and the names of what lay on the disk afterwards.
+            The lines the program printed, and the files that lay on the disk afterwards.
         """
-        folder = tmp_path / "disk"
-        folder.mkdir()
-        listing = tmp_path / "listing"
+        disk, listing = tmp_path / "disk", tmp_path / "listing"
+        disk.mkdir()
+        made = " ".join(str(disk / name) for name in folders)
         # A real file system of its own, in a mount namespace that ends with the process.
-        script = f'{self.mount.format(folder)} && "$0" -c "$1" {folder} && ls -A {folder} > {listing}'
+        script = (
+            f"set -e; mount -t tmpfs -o {self.options} none {disk}; mkdir -p {disk} {made}; "
+            f'{self.then.format(disk)}; "$0" -c "$1" {disk}; find {disk} -type f > {listing}'
+        )
         done = subprocess.run(
             [
                 "unshare",
@@ -42,16 +52,14 @@ class Disk(NamedTuple):
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines(), listing.read_text().split()
+        return done.stdout.splitlines(), listing.read_text().splitlines()
 
 
 DISKS = [
+    Disk("size=64k", "true", "the disk is full; free some space and run the step again"),
     Disk(
-        "mount -t tmpfs -o size=64k none {0}",
-        "the disk is full; free some space and run the step again",
-    ),
-    Disk(
-        "mount -t tmpfs none {0} && mount -o remount,ro {0}",
+        "size=1m",
+        "mount -o remount,ro {0}",
         "the file system is read-only; choose another output folder",
     ),
 ]

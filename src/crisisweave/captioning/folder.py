@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 import yaml
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -43,7 +43,8 @@ def save_captioner(captioner: Captioner, config: CaptionerConfig, folder: Path) 
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in both.state_dict().items()}
     # One entry: safetensors writes several in an order that differs from process to process.
     shape = {"input": json.dumps({"cells": captioner.cells, "dim": captioner.dim})}
-    save_file(weights, folder / "model.safetensors", metadata=shape)
+    # Written by us: safetensors' own writer reports a full disk as an error that `atomic_path` cannot tell.
+    (folder / "model.safetensors").write_bytes(save(weights, metadata=shape))
     write_text(folder / "tokenizer.json", captioner.tokenizer.to_str(pretty=False) + "\n")
     write_text(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 

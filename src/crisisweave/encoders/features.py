@@ -40,7 +40,9 @@ def encode_images(store: ImageStore, encoder: str, size: int, grid: int, out: Pa
             pixels = torch.from_numpy(store.batch(rows, size)).to(device)
             features = network(pixels) if grid == 1 else network.grid(pixels, grid)
             blocks.append(features.float().cpu().numpy())
-    _write(out, np.concatenate(blocks), {"encoder": encoder, "size": size, "grid": grid})
+    _write(
+        out, np.ascontiguousarray(np.concatenate(blocks)), {"encoder": encoder, "size": size, "grid": grid}
+    )
 
 
 def encode_texts(words: list[list[str]], use: EncoderUse, max_tokens: int, out: Path) -> None:
@@ -63,7 +65,10 @@ def encode_texts(words: list[list[str]], use: EncoderUse, max_tokens: int, out: 
 def _write(out: Path, features: NDArray[np.float32], description: dict[str, Any]) -> None:
     with atomic_path(out) as folder:
         folder.mkdir()
-        np.save(folder / "features.npy", features)
+        with (folder / "features.npy").open("wb") as file:
+            # Not np.save, which says of a full disk only how many numbers it wrote.
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(features))
+            file.write(features.data)
         write_json(folder / "features.json", {**description, "shape": list(features.shape)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from crisisweave.errors import WeightsError
-from crisisweave.files import atomic_path
+from crisisweave.files import write_bytes
 
 CACHE = Path(".cache") / "checkpoints"
 
@@ -39,8 +40,9 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the stored state."""
-        with atomic_path(self._file) as temporary:
-            torch.save(state, temporary)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_bytes(self._file, buffer.getbuffer())
         self._last = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
