@@ -30,10 +30,10 @@ from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.evaluation.metrics import confusion_counts, summarise
 from crisisweave.layout import Sources
 from crisisweave.methods.registry import build_model
+from crisisweave.seeding import seed_everything
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.loop import fit
-from crisisweave.training.seeding import seed_everything
 
 METHOD = {
     "name": "text",

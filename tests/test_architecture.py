@@ -10,7 +10,7 @@ import crisisweave
 PACKAGE = Path(crisisweave.__file__).parent
 # From the bottom up; a module may import from its own row and from rows below it.
 ROWS = [
-    {"errors", "files", "progress", "__init__"},
+    {"errors", "files", "progress", "seeding", "__init__"},
     {"config"},
     {"datasets", "images"},
     {"encoders", "layout"},
@@ -51,3 +51,8 @@ def test_imports_point_downward_only() -> None:
 
 def test_every_part_has_a_rank() -> None:
     assert {_part(path) for path in PACKAGE.rglob("*.py")} == set(RANK)
+
+
+def test_one_place_decides_on_the_device() -> None:
+    deciding = [path.name for path in PACKAGE.rglob("*.py") if "cuda.is_available" in path.read_text("utf-8")]
+    assert deciding == ["seeding.py"]

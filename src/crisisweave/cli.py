@@ -182,7 +182,7 @@ def features(
     from crisisweave.encoders.features import encode_images
     from crisisweave.images.store import ImageStore
     from crisisweave.layout import Sources
-    from crisisweave.training.seeding import seed_everything
+    from crisisweave.seeding import seed_everything
 
     seed_everything(0, threads)
     out = Sources(dataset, "").image_features(encoder, size, grid)
@@ -204,7 +204,7 @@ def text_features(
     from crisisweave.encoders.features import encode_texts
     from crisisweave.errors import ConfigError
     from crisisweave.layout import Sources
-    from crisisweave.training.seeding import seed_everything
+    from crisisweave.seeding import seed_everything
 
     resolved = _profile(profile)
     config = resolved.method(run_dataset or dataset, run_task or task, method)

@@ -21,7 +21,7 @@ from crisisweave.config.captioner import CaptionerConfig
 from crisisweave.errors import WeightsError
 from crisisweave.files import atomic_path, sha256_file, write_json, write_parquet
 from crisisweave.progress import track
-from crisisweave.training.seeding import best_device
+from crisisweave.seeding import best_device
 
 SCORED_SPLITS = ("dev", "test", "heldout")
 

@@ -29,8 +29,8 @@ from crisisweave.config.captioner import CaptionerConfig, DualEncoder, Optimisat
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import atomic_path, sha256_file, write_csv, write_json
 from crisisweave.progress import track
+from crisisweave.seeding import best_device, seed_everything
 from crisisweave.training.record import Meter
-from crisisweave.training.seeding import best_device, seed_everything
 
 SCORING_BATCH = 256
 

@@ -13,10 +13,10 @@ from crisisweave.datasets.tables import read_instances
 from crisisweave.errors import DataError
 from crisisweave.files import write_parquet
 from crisisweave.layout import Sources
+from crisisweave.seeding import best_device, seed_everything
 from crisisweave.training.examples import Examples
 from crisisweave.training.loop import probabilities
 from crisisweave.training.runs import load_model
-from crisisweave.training.seeding import best_device, seed_everything
 from crisisweave.training.tables import prediction_table
 
 SCORED_SPLITS = ("dev", "test")

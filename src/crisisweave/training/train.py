@@ -16,12 +16,12 @@ from crisisweave.files import write_csv, write_json
 from crisisweave.layout import Sources
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.registry import build_model
+from crisisweave.seeding import best_device, seed_everything
 from crisisweave.training.checkpoint import CACHE, Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.loop import fit
 from crisisweave.training.record import Meter
 from crisisweave.training.runs import data_digest, save_model
-from crisisweave.training.seeding import best_device, seed_everything
 
 
 def training_rows(frame: pd.DataFrame, config: MethodConfig) -> pd.DataFrame:
