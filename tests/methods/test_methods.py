@@ -8,7 +8,6 @@ import torch
 
 from conftest import Toy, tiny_method
 from crisisweave.errors import ConfigError
-from crisisweave.methods.branches import FrozenFeatures
 from crisisweave.methods.registry import build_model, families
 from crisisweave.training.examples import Examples
 
@@ -68,10 +67,3 @@ def test_frozen_embeddings_are_neither_trained_nor_stored(toy: Toy) -> None:
     model = build_model(tiny_method("text", text=frozen), 2)
     assert not any("embeddings.word_embeddings" in name for name in model.stored_state())
     assert any("layers.0.qkv.weight" in name for name in model.stored_state())
-
-
-def test_a_feature_that_is_constant_in_train_does_not_explode_in_a_new_row() -> None:
-    frozen = FrozenFeatures(2)
-    frozen.fit(torch.tensor([[0.0, 5.0], [2.0, 5.0]]))
-    assert torch.allclose(frozen(torch.tensor([[1.0, 5.0]])), torch.zeros(1, 2))
-    assert frozen(torch.tensor([[3.0, 5.01]])).abs().max() < 3

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from crisisweave.captioning.language_model import CausalLanguageModel
 from crisisweave.config.captioner import CaptionerConfig, Mapper
+from crisisweave.encoders.standardise import Standardise
 
 
 class MLPMapper(nn.Module):
@@ -118,28 +119,20 @@ class TransformerMapper(nn.Module):
 class Normaliser(nn.Module):
     """Image features as a model wants to read them."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, kind: Literal["none", "l2", "standard"], dim: int):
         super().__init__()
         self.kind = kind
-        if kind == "standard":
-            self.register_buffer("mean", torch.zeros(dim))
-            self.register_buffer("std", torch.ones(dim))
+        self.standardise = Standardise(dim) if kind == "standard" else None
 
-    def measure(self, features: Tensor) -> None:
-        """Take mean and deviation for `standard` from training features (n, cells, d)."""
-        if self.kind == "standard":
-            flat = features.flatten(0, 1)
-            self.mean.copy_(flat.mean(0))
-            # A feature that never varies says nothing; the floor keeps its division finite.
-            self.std.copy_(flat.std(0, correction=0).clamp_min(1e-6))
+    def fit(self, features: Tensor) -> None:
+        """Take what `standard` needs from training features (n, cells, d)."""
+        if self.standardise is not None:
+            self.standardise.fit(features)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (n, cells, d) → the same shape."""
-        if self.kind == "standard":
-            return (features - self.mean) / self.std
+        if self.standardise is not None:
+            return cast(Tensor, self.standardise(features))
         return F.normalize(features, dim=-1) if self.kind == "l2" else features
 
 

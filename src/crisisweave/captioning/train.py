@@ -91,7 +91,7 @@ def train_captioner(
     model = PrefixCaptioner(config, cells, dim, tokenizer.get_vocab_size()).to(device)
     scorer = DualEncoderScorer(config, cells, dim, tokenizer).to(device)
     for module in (model, scorer):
-        module.normaliser.measure(images.features[rows["train"]].to(device))
+        module.normaliser.fit(images.features[rows["train"]].to(device))
     captioner = Captioner(model, scorer, tokenizer, cells, dim)
     outcomes = {
         "captioner": fit_language(captioner, config, images, captions, rows, seed),
