@@ -34,6 +34,7 @@ from crisisweave.seeding import seed_everything
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.loop import fit
+from crisisweave.training.record import Meter
 
 METHOD = {
     "name": "text",
@@ -74,6 +75,7 @@ def ours(
             seed,
             torch.device("cpu"),
             Checkpoints("benchmark", 1e9, Path(folder)),
+            Meter(),
         )
     seconds = time.perf_counter() - start
     last = outcome.history[-1]

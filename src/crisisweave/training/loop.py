@@ -25,6 +25,7 @@ from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.optimiser import build_optimiser, scale_at
 from crisisweave.training.order import epoch_batches
+from crisisweave.training.record import Meter
 
 SCORING_BATCH = 256
 
@@ -189,6 +190,7 @@ def fit(
     seed: int,
     device: torch.device,
     checkpoints: Checkpoints,
+    meter: Meter,
 ) -> Outcome:
     """Train a method and give back its best epoch on dev.
 
@@ -201,17 +203,19 @@ def fit(
         seed: of the batch order and of dropout (the caller has seeded the generators).
         device: where to train.
         checkpoints: a run that was killed goes on from there and ends with the same numbers.
+        meter: of the run; checkpoints carry what it has measured.
     """
     run = _Run(model, train, dev, n_classes, config, seed, device)
     state = checkpoints.load()
     if state is not None:
         run.restore(state)
+        meter.resume(state["spent"])
     while not run.finished():
         model.train()
         title = f"epoch {run.epoch + 1}/{config.epochs}"
         for step, rows in track(run.batches(), title, total=run.steps_per_epoch - run.step):
             run.learn(step, rows)
             if checkpoints.due():
-                checkpoints.save(run.snapshot())
+                checkpoints.save({**run.snapshot(), "spent": meter.spent()})
         run.close_epoch()
     return Outcome(run.best, run.history, run.best_epoch, run.best_score)

@@ -18,22 +18,39 @@ _PACKAGES = ("crisisweave", "torch", "tokenizers", "timm", "transformers", "nump
 
 
 class Meter:
-    """Measures a step from its creation on."""
+    """Measures a step from its creation on; a resumed one also counts what it had spent before."""
 
     def __init__(self) -> None:
         self._wall = time.monotonic()
         self._cpu = time.process_time()
+        self._before = {"wall_s": 0.0, "cpu_s": 0.0}
+        self._resumed = False
+
+    def spent(self) -> dict[str, float]:
+        """Wall and processor seconds so far: what a checkpoint stores for `resume`."""
+        return {
+            "wall_s": self._before["wall_s"] + time.monotonic() - self._wall,
+            "cpu_s": self._before["cpu_s"] + time.process_time() - self._cpu,
+        }
+
+    def resume(self, spent: dict[str, float]) -> None:
+        """Count what earlier processes spent up to the checkpoint that this one goes on from."""
+        self._before, self._resumed = spent, True
 
     def record(self, device: str, **facts: Any) -> dict[str, Any]:
         """The record so far.
+
+        Times and energy are those of all processes of a resumed step, less what a killed one did after its
+        last checkpoint; peak memory is this process's.
 
         Args:
             device: "cpu" or the GPU's name.
             facts: what the step adds (seed, config_sha256, parameters, …).
         """
-        wall = time.monotonic() - self._wall
-        cpu = time.process_time() - self._cpu
-        watt_seconds = cpu * WATTS_PER_CORE + (0 if device == "cpu" else wall * WATTS_PER_GPU)
+        spent = self.spent()
+        watt_seconds = spent["cpu_s"] * WATTS_PER_CORE
+        if device != "cpu":
+            watt_seconds += spent["wall_s"] * WATTS_PER_GPU
         return {
             "versions": {
                 "python": platform.python_version(),
@@ -41,8 +58,8 @@ class Meter:
             },
             "command": shlex.join(["crisisweave", *sys.argv[1:]]),
             "device": device,
-            "wall_s": round(wall, 2),
-            "cpu_s": round(cpu, 2),
+            "resumed": self._resumed,
+            **{name: round(seconds, 2) for name, seconds in spent.items()},
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             "energy_wh": round(watt_seconds / 3600, 4),
             "energy_assumes": {"watts_per_core": WATTS_PER_CORE, "watts_per_gpu": WATTS_PER_GPU},

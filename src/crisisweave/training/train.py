@@ -102,6 +102,7 @@ def train(
         config.seed,
         device,
         checkpoints,
+        meter,
     )
     save_model(outcome.state, config, folder)
     write_run_config(config, folder)
