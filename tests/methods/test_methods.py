@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import Toy, tiny_method
 from crisisweave.errors import ConfigError
 from crisisweave.methods.registry import build_model, families
 from crisisweave.training.examples import Examples
+from toy import Toy, tiny_method
 
 FAMILIES = families()
 

@@ -19,7 +19,7 @@ from crisisweave.errors import StorageError
 from crisisweave.files import atomic_path
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.runs import save_model
-from conftest import Toy, tiny_method
+from toy import Toy, tiny_method
 
 disk, large = Path(sys.argv[1]), torch.nn.Linear(500, 500)
 

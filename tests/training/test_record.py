@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from conftest import TRAINING, Toy, tiny_method
 from crisisweave.files import read_json
 from crisisweave.training import loop, record
 from crisisweave.training.record import Meter
 from crisisweave.training.train import train
+from toy import TRAINING, Toy, tiny_method
 
 
 class _Clock:

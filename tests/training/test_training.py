@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 import torch
 
-from conftest import TINY_IMAGE, TINY_TEXT, TRAINING, Toy, instances, tiny_method, write_prepared
 from crisisweave.encoders.features import encode_images, encode_texts
 from crisisweave.errors import DataError, WeightsError
 from crisisweave.evaluation.metrics import confusion_counts, summarise
@@ -25,6 +24,7 @@ from crisisweave.training import loop
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.predict import predict
 from crisisweave.training.train import train
+from toy import TINY_IMAGE, TINY_TEXT, TRAINING, Toy, instances, tiny_method, write_prepared
 
 LEFT_BY_TRAINING = ["config.yaml", "history.csv", "model.safetensors", "run.json"]
 
@@ -180,7 +180,7 @@ def test_an_unreadable_checkpoint_says_what_to_delete(tmp_path: Path) -> None:
 _SCRIPT = """
 import sys
 from pathlib import Path
-from conftest import Toy, tiny_method, TRAINING
+from toy import Toy, tiny_method, TRAINING
 from crisisweave.training.train import train
 from crisisweave.layout import Sources
 root = Path(sys.argv[1])
