@@ -96,12 +96,8 @@ class TinyConvNet(nn.Module):
 TINY_IMAGE = {"conv": TinyConvNet}
 
 
-def load_image_encoder(name: str, pretrained: bool = True) -> ImageEncoder:
-    """Build an image encoder.
-
-    Args:
-        name: see `crisisweave.encoders.names`.
-        pretrained: False leaves the weights as initialised, for a caller that loads its own.
+def load_image_encoder(name: str) -> ImageEncoder:
+    """The image encoder of a name (see `crisisweave.encoders.names`) with its pretrained weights.
 
     Raises:
         ConfigError: the name is unknown or names no image encoder.
@@ -115,17 +111,17 @@ def load_image_encoder(name: str, pretrained: bool = True) -> ImageEncoder:
         "open_clip": _open_clip,
         "hub": _hub,
     }
-    return builders[parsed.kind](parsed, pretrained)
+    return builders[parsed.kind](parsed)
 
 
-def _tiny(name: EncoderName, pretrained: bool) -> ImageEncoder:
+def _tiny(name: EncoderName) -> ImageEncoder:
     if name.model not in TINY_IMAGE:
         raise packages.unknown(name.kind, name.model, tuple(TINY_IMAGE))
     network = TINY_IMAGE[name.model]()
     return ImageEncoder(network, network.dim, HALF, network.layers)
 
 
-def _efficientnet_lite0(name: EncoderName, pretrained: bool) -> ImageEncoder:
+def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
     """EfficientNet-Lite0 (Tan & Le, 2019): the package's weights in timm's architecture.
 
     Both list the same tensors in the same order under other names; the shapes are checked one by one.
@@ -133,16 +129,15 @@ def _efficientnet_lite0(name: EncoderName, pretrained: bool) -> ImageEncoder:
     if name.model not in packages.IMAGE_MODELS:
         raise packages.unknown(name.kind, name.model, packages.IMAGE_MODELS)
     network = _create_timm("tf_efficientnet_lite0", pretrained=False)
-    if pretrained:
-        path = packages.packaged(packages.EFFICIENTNET_LITE0_WEIGHTS)
-        stored = torch.load(path, weights_only=True, map_location="cpu")
-        body = [(k, v) for k, v in stored.items() if not k.startswith("_fc.")]
-        wanted = network.state_dict()
-        if [v.shape for _, v in body] != [v.shape for v in wanted.values()]:
-            raise WeightsError(
-                f"{path} does not fit timm's tf_efficientnet_lite0; install timm in the pinned version"
-            )
-        network.load_state_dict({key: value for key, (_, value) in zip(wanted, body, strict=True)})
+    path = packages.packaged(packages.EFFICIENTNET_LITE0_WEIGHTS)
+    stored = torch.load(path, weights_only=True, map_location="cpu")
+    body = [(k, v) for k, v in stored.items() if not k.startswith("_fc.")]
+    wanted = network.state_dict()
+    if [v.shape for _, v in body] != [v.shape for v in wanted.values()]:
+        raise WeightsError(
+            f"{path} does not fit timm's tf_efficientnet_lite0; install timm in the pinned version"
+        )
+    network.load_state_dict({key: value for key, (_, value) in zip(wanted, body, strict=True)})
     return ImageEncoder(network, 1280, HALF, network.forward_features)
 
 
@@ -153,9 +148,9 @@ def _create_timm(model: str, pretrained: bool) -> Any:
     return timm.create_model(model, pretrained=pretrained, num_classes=0)
 
 
-def _timm(name: EncoderName, pretrained: bool) -> ImageEncoder:
+def _timm(name: EncoderName) -> ImageEncoder:
     try:
-        network = _create_timm(name.model, pretrained)
+        network = _create_timm(name.model, pretrained=True)
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
@@ -165,12 +160,12 @@ def _timm(name: EncoderName, pretrained: bool) -> ImageEncoder:
     return ImageEncoder(network, network.num_features, Normalisation(config["mean"], config["std"]))
 
 
-def _open_clip(name: EncoderName, pretrained: bool) -> ImageEncoder:
+def _open_clip(name: EncoderName) -> ImageEncoder:
     prepare_torchvision()
     import open_clip
 
     try:
-        model = open_clip.create_model(name.model, pretrained=name.detail if pretrained else None)
+        model = open_clip.create_model(name.model, pretrained=name.detail)
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
@@ -180,7 +175,7 @@ def _open_clip(name: EncoderName, pretrained: bool) -> ImageEncoder:
     return ImageEncoder(visual, visual.output_dim, Normalisation(visual.image_mean, visual.image_std))
 
 
-def _hub(name: EncoderName, pretrained: bool) -> ImageEncoder:
+def _hub(name: EncoderName) -> ImageEncoder:
     prepare_torchvision()
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
@@ -188,10 +183,7 @@ def _hub(name: EncoderName, pretrained: bool) -> ImageEncoder:
     try:
         config = AutoConfig.from_pretrained(name.model, **where)
         processor = AutoImageProcessor.from_pretrained(name.model, **where)
-        if pretrained:
-            model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
-        else:
-            model = AutoModel.from_config(config)
+        model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
     except OSError as error:
         raise missing_from_hub(name) from error
     return ImageEncoder(

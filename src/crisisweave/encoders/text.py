@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
@@ -122,12 +123,8 @@ class TextEncoder(nn.Module):
         )
 
 
-def load_text_encoder(name: str, pretrained: bool = True) -> TextEncoder:
-    """Build a text encoder.
-
-    Args:
-        name: see `crisisweave.encoders.names`.
-        pretrained: False leaves the weights as initialised, for a caller that loads its own.
+def load_text_encoder(name: str) -> TextEncoder:
+    """The text encoder of a name (see `crisisweave.encoders.names`) with its pretrained weights.
 
     Raises:
         ConfigError: the name is unknown or names no text encoder.
@@ -135,11 +132,11 @@ def load_text_encoder(name: str, pretrained: bool = True) -> TextEncoder:
     """
     parsed = parse(name)
     if parsed.kind == "package":
-        return _minilm(parsed, pretrained)
+        return _minilm(parsed)
     if parsed.kind == "tiny":
         return _tiny(parsed)
     if parsed.kind == "hub":
-        return _hub(parsed, pretrained)
+        return _hub(parsed)
     raise ConfigError(f"encoder '{name}': kind '{parsed.kind}' has no text encoder; use hub, package or tiny")
 
 
@@ -147,15 +144,12 @@ def _wordpiece() -> Tokenizer:
     return Tokenizer.from_file(str(packages.packaged(packages.MINILM_TOKENIZER)))
 
 
-def _minilm(name: EncoderName, pretrained: bool) -> TextEncoder:
+def _minilm(name: EncoderName) -> TextEncoder:
     if name.model not in packages.TEXT_MODELS:
         raise packages.unknown(name.kind, name.model, packages.TEXT_MODELS)
     network = Bert(MINILM)
-    if pretrained:
-        from safetensors.torch import load_file
-
-        weights = load_file(packages.packaged(packages.MINILM_WEIGHTS))
-        network.load_state_dict(from_transformers(weights, MINILM.layers))
+    weights = load_file(packages.packaged(packages.MINILM_WEIGHTS))
+    network.load_state_dict(from_transformers(weights, MINILM.layers))
     return TextEncoder(network, _wordpiece(), MINILM.dim, MINILM.types)
 
 
@@ -180,7 +174,7 @@ class _HubNetwork(nn.Module):
         return states
 
 
-def _hub(name: EncoderName, pretrained: bool) -> TextEncoder:
+def _hub(name: EncoderName) -> TextEncoder:
     prepare_torchvision()
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -194,10 +188,7 @@ def _hub(name: EncoderName, pretrained: bool) -> TextEncoder:
             add_prefix_space=True,
             **where,
         )
-        if pretrained:
-            model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
-        else:
-            model = AutoModel.from_config(config)
+        model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
     except OSError as error:
         raise missing_from_hub(name) from error
     # Unused heads would be trained by nothing and stored for nothing.
