@@ -127,15 +127,44 @@ def test_the_same_commands_give_the_same_numbers(finished: Path) -> None:
     assert {name: (finished / run / name).read_bytes() for name in names} == before
 
 
+def _after_edit(folder: Path, file: str, old: str, new: str) -> str:
+    """What a dry run says after an edit that is then taken back."""
+    path = folder / "config" / file
+    text = path.read_text()
+    assert old in text
+    try:
+        path.write_text(text.replace(old, new))
+        return _snakemake(folder, "-n").stdout
+    finally:
+        path.write_text(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("methods/cmb.yaml", "title: Caption-based", "title: Captions"),
+        ("tiny.yaml", "# The demo with everything small", "# Everything small"),
+        ("captioners/demo_prefix.yaml", "title: Prefix", "title: A prefix"),
+    ],
+)
+def test_words_for_the_reader_rerun_nothing(finished: Path, file: str, old: str, new: str) -> None:
+    assert _jobs(_after_edit(finished, file, old, new)) == {}
+
+
+@pytest.mark.slow
+def test_another_decoding_captions_again_but_trains_no_captioner(finished: Path) -> None:
+    edit = ("{method: greedy, candidates: 1,", "{method: beam, candidates: 2,")
+    jobs = _jobs(_after_edit(finished, "tiny.yaml", *edit))
+    assert jobs["captions"] == 1
+    assert jobs["train"] == 2, "cmb, two seeds"
+    assert "captioner" not in jobs
+
+
 @pytest.mark.slow
 def test_one_methods_learning_rate_reruns_that_method_alone(finished: Path) -> None:
-    config = finished / "config" / "tiny.yaml"
-    text = config.read_text()
-    try:
-        config.write_text(text.replace("cmb: {training: {lr: 1.0e-3", "cmb: {training: {lr: 2.0e-3"))
-        jobs = _jobs(_snakemake(finished, "-n").stdout)
-    finally:
-        config.write_text(text)
+    edit = ("cmb: {training: {lr: 1.0e-3", "cmb: {training: {lr: 2.0e-3")
+    jobs = _jobs(_after_edit(finished, "tiny.yaml", *edit))
     assert jobs == {
         "train": 2,
         "predict": 2,
