@@ -27,7 +27,8 @@ from crisisweave.training.optimiser import build_optimiser, scale_at
 from crisisweave.training.order import epoch_batches
 from crisisweave.training.record import Meter
 
-SCORING_BATCH = 256
+# Rows per batch when nothing is learned: as fast as larger ones on a CPU, with a quarter of their memory.
+SCORING_BATCH = 64
 
 
 class Outcome(NamedTuple):
