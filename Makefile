@@ -2,10 +2,12 @@
 # environment, .venv, which is made from the pinned locks in envs/ when it is missing or a lock has changed.
 PYTHON ?= python3.11
 CORES  ?= 2
+# The build of torch: cpu, or cuda (`make demo TORCH=cuda`; Linux x86_64).
+TORCH  ?= cpu
 BIN    := .venv/bin
-READY  := .venv/.ready
+READY  := .venv/.ready-$(TORCH)
 
-.PHONY: demo test env check clean
+.PHONY: demo test env lock check clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
@@ -23,9 +25,13 @@ check: $(READY)
 
 env: $(READY)
 
-$(READY): envs/torch.lock envs/weights.lock envs/requirements.lock pyproject.toml
-	PYTHON=$(PYTHON) bash envs/install.sh .venv
+$(READY): envs/torch-$(TORCH).lock envs/weights.lock envs/requirements.lock pyproject.toml
+	PYTHON=$(PYTHON) TORCH=$(TORCH) bash envs/install.sh .venv
+	@rm -f .venv/.ready*
 	@touch $(READY)
+
+lock:
+	PYTHON=$(PYTHON) bash envs/lock.sh
 
 # What the workflow made; data/raw is left alone but for the generated demo.
 clean:
