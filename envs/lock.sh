@@ -45,3 +45,5 @@ torch==$torch ; sys_platform != "linux"
 torchvision==$torchvision
 LOCK
 mv "$work"/{requirements,weights,torch-cuda,torch-cpu}.lock .
+digest=$(cat requirements.lock torch-cpu.lock torch-cuda.lock weights.lock | sha256sum | cut -c1-16)
+sed -i "s/^# locks .*/# locks $digest/" environment.post-deploy.sh
