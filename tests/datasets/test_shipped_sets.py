@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from crisisweave.config.dataset import DatasetConfig
-from crisisweave.config.strict import read_yaml, validate
+from crisisweave.config.dataset import DatasetConfig, dataset_values
+from crisisweave.config.strict import validate
 from crisisweave.errors import ConfigError
 
-FOLDER = Path(__file__).parents[2] / "config" / "datasets"
+CONFIG = Path(__file__).parents[2] / "config"
 
 
 def shipped(name: str) -> DatasetConfig:
-    return validate(DatasetConfig, read_yaml(FOLDER / f"{name}.yaml"), name)
+    return validate(DatasetConfig, dataset_values(CONFIG / "datasets" / f"{name}.yaml", CONFIG), name)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,6 @@ def test_eight_humanitarian_classes_merge_into_five() -> None:
     ],
 )
 def test_a_wrong_config_is_explained(change: dict, message: str) -> None:
-    values = {**read_yaml(FOLDER / "dmd.yaml"), **change}
+    values = {**dataset_values(CONFIG / "datasets" / "dmd.yaml", CONFIG), **change}
     with pytest.raises(ConfigError, match=message):
         validate(DatasetConfig, values, "dmd.yaml")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from crisisweave.config.strict import StrictModel
+from crisisweave.config.source import load_source
+from crisisweave.config.strict import StrictModel, read_yaml
+from crisisweave.errors import ConfigError
 
 Split = Literal["train", "dev", "test", "heldout"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test", "heldout")
@@ -45,6 +48,8 @@ class DatasetConfig(StrictModel):
 
     name: str
     loader: Literal["crisismmd", "humaid", "dmd"]
+    registry: str | None = None
+    """The entry of config/sources/ that the data set comes from; null for a generated one."""
     folder: str
     """Folder below the data root."""
     title: str
@@ -66,3 +71,23 @@ class DatasetConfig(StrictModel):
     generated: bool = False
     """True for the embedded demo, which `crisisweave demo` writes."""
     tasks: dict[str, TaskConfig]
+
+
+def dataset_values(path: Path, config_dir: Path) -> dict[str, Any]:
+    """The values of a data set's file, completed from the registry.
+
+    With `registry`, address, citation and licence are said there and nowhere else; the folder is that of the
+    registry unless the file names another.
+
+    Raises:
+        ConfigError: the file says again what the registry says, or names no entry of it.
+    """
+    values: dict[str, Any] = read_yaml(path)
+    if "registry" not in values:
+        return values
+    for key in ("source", "citation", "licence"):
+        if key in values:
+            raise ConfigError(f"{path}: '{key}' is said by source '{values['registry']}'; remove it here")
+    source = load_source(str(values["registry"]), config_dir)
+    known = {"source": source.address, "citation": source.citation, "licence": source.licence.name}
+    return {"folder": source.folder, **values, **known}

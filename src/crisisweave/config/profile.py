@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, model_validator
 
 from crisisweave.config.captioner import CaptionerConfig, load_captioner
-from crisisweave.config.dataset import DatasetConfig, Split
+from crisisweave.config.dataset import DatasetConfig, Split, dataset_values
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
 from crisisweave.errors import ConfigError
@@ -99,7 +99,8 @@ def _named(kind: str, name: str, model: type[Any], config_dir: Path) -> Any:
         known = [p.stem for p in sorted((config_dir / kind).glob("*.yaml"))]
         hint = nearest(name, known) if known else f"add {path}"
         raise ConfigError(f"{path}: there is no entry '{name}' in {kind}; {hint}")
-    config = validate(model, read_yaml(path), str(path))
+    values = dataset_values(path, config_dir) if model is DatasetConfig else read_yaml(path)
+    config = validate(model, values, str(path))
     if config.name != name:
         raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
     return config
@@ -218,9 +219,10 @@ class Profile:
     def dataset(self, name: str) -> DatasetConfig:
         """The data set's config."""
         if name not in self._datasets:
-            _named("datasets", name, DatasetConfig, self.config_dir)
             path = self.config_dir / "datasets" / f"{name}.yaml"
-            values = merged(read_yaml(path), self.config.dataset_override.get(name, {}))
+            _named("datasets", name, DatasetConfig, self.config_dir)
+            change = self.config.dataset_override.get(name, {})
+            values = merged(dataset_values(path, self.config_dir), change)
             self._datasets[name] = validate(DatasetConfig, values, f"{path} with the changes of {self.path}")
         return self._datasets[name]
 
