@@ -7,7 +7,6 @@ Every rule of the workflow is one of these commands. Each imports what it needs 
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crisisweave.errors import CrisisWeaveError
+from crisisweave.invocation import DATA_ROOT, PROFILE, command_line
 
 if TYPE_CHECKING:
     from crisisweave.config.dataset import DatasetConfig
@@ -30,7 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ProfilePath = Annotated[Path, typer.Option("--profile", help="The YAML that says what is run.")]
+ProfilePath = Annotated[
+    Path, typer.Option("--profile", envvar=PROFILE, help="The YAML that says what is run.")
+]
 DatasetName = Annotated[str, typer.Option("--dataset", help="A file in config/datasets/.")]
 TaskName = Annotated[str, typer.Option("--task", help="A task of the data set.")]
 MethodName = Annotated[str, typer.Option("--method", help="A file in config/methods/.")]
@@ -38,14 +40,14 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of the run.")]
 DataRoot = Annotated[
     Path,
     typer.Option(
-        "--data-root", envvar="CRISISWEAVE_DATA", help="Folder that holds the raw data sets' folders."
+        "--data-root", envvar=DATA_ROOT, help="Folder that holds the raw data sets' folders."
     ),
 ]
 Target = Annotated[str, typer.Option("--target", help="A file in config/transfers/.")]
 CaptionerName = Annotated[str, typer.Option("--captioner", help="A file in config/captioners/.")]
 DEFAULT_PROFILE = Path("config/default.yaml")
-DEFAULT_ROOT = Path("data/raw")
 DATA = Path("data")
+DEFAULT_ROOT = DATA / "raw"
 TABLES = Path("results/tables")
 
 
@@ -57,7 +59,7 @@ def _profile(path: Path) -> Profile:
 
 def _root(config: DatasetConfig, data_root: Path) -> Path:
     """Generated data lies in the project, wherever the user's own data is."""
-    return DEFAULT_ROOT if config.generated else data_root
+    return DATA if config.generated else data_root
 
 
 def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> tuple[Run, RunConfig]:
@@ -123,7 +125,7 @@ def _target(profile: Profile, run: Run, name: str) -> TransferConfig:
 @app.command()
 def demo(
     profile: ProfilePath = DEFAULT_PROFILE,
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = DEFAULT_ROOT / "demo",
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = DATA / "demo",
 ) -> None:
     """Generate the embedded demo data set in CrisisMMD's on-disk format."""
     from crisisweave.datasets.demo import generate
@@ -176,7 +178,7 @@ def features(
     encoder: Annotated[str, typer.Option(help="An image encoder's name.")],
     size: Annotated[int, typer.Option(help="Pixels of the square input.")],
     grid: Annotated[int, typer.Option(help="Cells along a side; 1 is one vector per image.")] = 1,
-    threads: Annotated[int, typer.Option(help="Threads.")] = 1,
+    profile: ProfilePath = DEFAULT_PROFILE,
 ) -> None:
     """Encode every image once with a frozen encoder."""
     from crisisweave.encoders.features import encode_images
@@ -184,7 +186,7 @@ def features(
     from crisisweave.layout import Sources
     from crisisweave.seeding import seed_everything
 
-    seed_everything(0, threads)
+    seed_everything(0, _profile(profile).config.threads)
     out = Sources(dataset, "").image_features(encoder, size, grid)
     encode_images(ImageStore(DATA / "images" / dataset), encoder, size, grid, out)
 
@@ -244,7 +246,7 @@ def captioner(
         config,
         features=sources[0].image_features(image.encoder, image.size, image.grid) / "features.npy",
         index=sources[0].images / "index.parquet",
-        truth=DEFAULT_ROOT / source.folder / "truth" / "images.jsonl",
+        truth=DATA / source.folder / "truth" / "images.jsonl",
         splits=read_splits(s.prepared / "instances.parquet" for s in sources),
         seed=0,
         out=out,
@@ -265,7 +267,7 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
     sources = Sources(dataset, "")
     truth, splits = None, None
     if source.generated:
-        truth = DEFAULT_ROOT / source.folder / "truth" / "images.jsonl"
+        truth = DATA / source.folder / "truth" / "images.jsonl"
         tasks = resolved.scored_caption_tasks(dataset, captioner)
         splits = read_splits(Sources(dataset, t).prepared / "instances.parquet" for t in tasks)
     image = config.image
@@ -425,7 +427,7 @@ def report(
         captions=[Sources(n, "").captions(c) for n in names for c in resolved.captioners_of(n)],
         redact={n: not configs[n].redistributable for n in names},
         ceilings={
-            n: DEFAULT_ROOT / configs[n].folder / "truth" / "ceilings.json"
+            n: DATA / configs[n].folder / "truth" / "ceilings.json"
             for n in names
             if configs[n].generated
         },
@@ -437,7 +439,7 @@ def main() -> None:
     # Steps never go to the network: a model that is not in the cache is an error at once, not a download.
     os.environ["HF_HUB_OFFLINE"] = "1"
     if len(sys.argv) > 2:
-        print("+", shlex.join(["crisisweave", *sys.argv[1:]]), file=sys.stderr)
+        print("+", command_line(PROFILE, DATA_ROOT), file=sys.stderr)
     try:
         app()
     except CrisisWeaveError as error:

@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 
 def pages(folder: Path) -> dict[str, Page]:
-    return {path.name: Page(path) for path in sorted(folder.glob("*.html"))}
+    return {path.relative_to(folder).as_posix(): Page(path) for path in sorted(folder.rglob("*.html"))}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -55,7 +55,13 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_same_inputs_same_bytes(make_report: Make) -> None:
     one, two = files(make_report("one")), files(make_report("two"))
     assert one == two
-    assert {"index.html", "data-demo.html", "data-real.html", "style.css", "tables/methods.csv"} <= set(one)
+    assert {
+        "index.html",
+        "pages/data-demo.html",
+        "pages/data-real.html",
+        "pages/style.css",
+        "pages/tables/methods.csv",
+    } <= set(one)
     again = files(make_report("one"))
     assert again == one
 
@@ -68,14 +74,14 @@ def test_text_from_data_stays_text(make_report: Make) -> None:
             assert not any(name.startswith("on") or name == "style" for name in attributes)
     shown = pages(make_report())
     for words in (*TWEETS, 'storm "Ann" & <b>sons</b>', "river'rise", "<i>quake", "a <house> in the water"):
-        assert words in shown["data-demo.html"].text
+        assert words in shown["pages/data-demo.html"].text
     for words in ('im"age', "held<out>", "Always “<i>quake”", "--note '<script>'"):
         assert words in shown["index.html"].text
 
 
 def test_every_page_has_a_strict_policy_and_nothing_leaves_it(make_report: Make) -> None:
     folder = make_report()
-    for page in pages(folder).values():
+    for file, page in pages(folder).items():
         policies = [
             a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"
         ]
@@ -90,9 +96,9 @@ def test_every_page_has_a_strict_policy_and_nothing_leaves_it(make_report: Make)
                     continue
                 assert not re.match(r"[a-z]+:|//", target), f"<{tag}> leads away to {target}"
                 path, _, fragment = target.partition("#")
-                assert not path or (folder / path).is_file()
+                assert not path or (folder / file).parent.joinpath(path).is_file()
                 assert path or fragment in ids
-    style = (folder / "style.css").read_text()
+    style = (folder / "pages/style.css").read_text()
     assert "url(" not in style
     assert "@import" not in style
 
@@ -114,7 +120,7 @@ def test_without_ceilings_there_is_no_row_for_them(make_report: Make) -> None:
 
 
 def test_data_pages_show_counts(make_report: Make) -> None:
-    page = pages(make_report())["data-demo.html"].text
+    page = pages(make_report())["pages/data-demo.html"].text
     for words in (
         "1\u202f234",
         "image missing",
@@ -127,10 +133,10 @@ def test_data_pages_show_counts(make_report: Make) -> None:
 
 def test_withheld_data_leaves_no_text_and_no_image(make_report: Make) -> None:
     folder = make_report()
-    assert len(list((folder / "images/demo").iterdir())) == 24
+    assert len(list((folder / "pages/images/demo").iterdir())) == 24
     make_report(redact={"demo": True})
     assert not list(folder.rglob("*.jpg"))
-    for name in ("data-demo.html", "data-real.html"):
+    for name in ("pages/data-demo.html", "pages/data-real.html"):
         page = pages(folder)[name]
         assert "withheld" in page.text
         assert not [tag for tag, _ in page.elements if tag == "img"]
@@ -139,14 +145,14 @@ def test_withheld_data_leaves_no_text_and_no_image(make_report: Make) -> None:
 
 
 def test_a_data_set_that_is_not_named_is_redacted(make_report: Make) -> None:
-    assert "withheld" in pages(make_report(redact={}))["data-demo.html"].text
+    assert "withheld" in pages(make_report(redact={}))["pages/data-demo.html"].text
 
 
 def test_pages_of_data_sets_that_left_are_removed(make_report: Make, built: Project) -> None:
     folder = make_report()
     (folder / "README.md").write_text("kept")
     make_report(datasets=built.datasets[:1])
-    assert sorted(p.name for p in folder.glob("*.html")) == ["data-demo.html", "index.html"]
+    assert sorted(pages(folder)) == ["index.html", "pages/data-demo.html"]
     assert (folder / "README.md").read_text() == "kept"
 
 
@@ -155,7 +161,7 @@ def test_thumbnails_are_the_images_of_the_sample(make_report: Make, built: Proje
     ids = sample_ids(pd.read_parquet(built.datasets[0] / "instances.parquet")["instance_id"], 24, 0)
     index = pd.read_parquet(built.stores[0] / "index.parquet").set_index("instance_id").loc[ids[0]]
     pixels = (built.stores[0] / "pixels.u8").read_bytes()
-    with Image.open(io.BytesIO((folder / "images/demo/00.jpg").read_bytes())) as image:
+    with Image.open(io.BytesIO((folder / "pages/images/demo/00.jpg").read_bytes())) as image:
         assert image.size == (index["width"], index["height"])
         shown = image.convert("RGB").getpixel((5, 5))
     assert shown == pytest.approx(tuple(pixels[index["offset"] : index["offset"] + 3]), abs=3)

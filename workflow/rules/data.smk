@@ -4,29 +4,30 @@
 
 rule demo:
     output:
-        manifest="data/raw/demo/manifest.json",
-        truth="data/raw/demo/truth/images.jsonl",
-        ceilings="data/raw/demo/truth/ceilings.json",
+        manifest="data/demo/manifest.json",
+        truth="data/demo/truth/images.jsonl",
+        ceilings="data/demo/truth/ceilings.json",
     log:
         "logs/demo.log",
     benchmark:
         "logs/demo.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=grows(1000),
+        runtime=grows(5),
     params:
-        version=STEP_VERSIONS["demo"],
-        tweets=PROFILE.config.demo_tweets,
+        made_from=made_from("demo", tweets=PROFILE.config.demo_tweets),
     message:
-        "Generate the embedded demo data set ({params.tweets} tweets)"
+        "Generate the embedded demo data set ({PROFILE.config.demo_tweets} tweets)"
     shell:
-        "crisisweave demo --profile {profile_file} > {log} 2>&1"
+        "crisisweave demo > {log} 2>&1"
 
 
 rule prepare:
     input:
-        lambda wc: raw_tables(wc.dataset, wc.task),
+        lambda wc: raw_manifest(wc.dataset),
     output:
         instances="data/prepared/{dataset}/{task}/instances.parquet",
         description="data/prepared/{dataset}/{task}/dataset.json",
@@ -34,23 +35,24 @@ rule prepare:
         "logs/prepare/{dataset}/{task}.log",
     benchmark:
         "logs/prepare/{dataset}/{task}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
-        version=STEP_VERSIONS["prepare"],
-        config=dataset_config,
+        made_from=made_from("prepare", config=dataset_config, raw=raw_table_digest),
     message:
         "Prepare {wildcards.dataset}/{wildcards.task}"
     shell:
-        "crisisweave prepare --profile {profile_file} --dataset {wildcards.dataset}"
+        "crisisweave prepare --dataset {wildcards.dataset}"
         " --task {wildcards.task} > {log} 2>&1"
 
 
 rule images:
     input:
-        lambda wc: all_tables(wc.dataset),
+        lambda wc: raw_manifest(wc.dataset),
     output:
         index="data/images/{dataset}/index.parquet",
         pixels="data/images/{dataset}/pixels.u8",
@@ -59,31 +61,23 @@ rule images:
         "logs/images/{dataset}.log",
     benchmark:
         "logs/images/{dataset}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=grows(1500),
+        runtime=grows(60),
     params:
-        version=STEP_VERSIONS["images"],
-        shorter_side=lambda wc: PROFILE.dataset(wc.dataset).shorter_side,
-        missing_images=lambda wc: PROFILE.dataset(wc.dataset).missing_images,
+        made_from=made_from("images", config=store_config, raw=raw_image_digest),
     message:
         "Decode the images of {wildcards.dataset}"
     shell:
-        "crisisweave images --profile {profile_file} --dataset {wildcards.dataset} > {log} 2>&1"
+        "crisisweave images --dataset {wildcards.dataset} > {log} 2>&1"
 
 
 rule audit:
     input:
-        instances=lambda wc: [
-            f"data/prepared/{wc.dataset}/{task}/instances.parquet"
-            for task in PROFILE.tasks_of(wc.dataset)
-        ],
-        index=lambda wc: (
-            [f"data/images/{wc.dataset}/index.parquet"]
-            if "image" in PROFILE.dataset(wc.dataset).modalities
-            else []
-        ),
+        unpack(audit_inputs),
     output:
         audit="data/audit/{dataset}/audit.json",
         duplicates="data/audit/{dataset}/duplicates.parquet",
@@ -91,16 +85,18 @@ rule audit:
         "logs/audit/{dataset}.log",
     benchmark:
         "logs/audit/{dataset}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     params:
-        version=STEP_VERSIONS["audit"],
+        made_from=made_from("audit"),
     message:
         "Audit {wildcards.dataset} for leaks between splits and tasks"
     shell:
-        "crisisweave audit --profile {profile_file} --dataset {wildcards.dataset} > {log} 2>&1"
+        "crisisweave audit --dataset {wildcards.dataset} > {log} 2>&1"
 
 
 rule features:
@@ -114,22 +110,21 @@ rule features:
         "logs/features/{dataset}/{slug}.log",
     benchmark:
         "logs/features/{dataset}/{slug}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: THREADS
     resources:
         gpu=1,
-        mem_mb=2500,
-        runtime=60,
+        mem_mb=grows(2500),
+        runtime=grows(60),
     params:
-        version=STEP_VERSIONS["features"],
-        encoder=lambda wc: IMAGE_FEATURES[wc.dataset, wc.slug][0],
-        size=lambda wc: IMAGE_FEATURES[wc.dataset, wc.slug][1],
-        grid=lambda wc: IMAGE_FEATURES[wc.dataset, wc.slug][2],
-        threads=THREADS,
+        made_from=made_from("features", encoding=image_encoding, threads=THREADS),
+        encoding=image_encoding,
     message:
-        "Encode the images of {wildcards.dataset} with {params.encoder}"
+        "Encode the images of {wildcards.dataset} with {params.encoding[0]}"
     shell:
-        "crisisweave features --dataset {wildcards.dataset} --encoder {params.encoder}"
-        " --size {params.size} --grid {params.grid} --threads {params.threads} > {log} 2>&1"
+        "crisisweave features --dataset {wildcards.dataset} --encoder {params.encoding[0]}"
+        " --size {params.encoding[1]} --grid {params.encoding[2]} > {log} 2>&1"
 
 
 rule text_features:
@@ -142,18 +137,21 @@ rule text_features:
         "logs/text-features/{dataset}/{task}/{slug}.log",
     benchmark:
         "logs/text-features/{dataset}/{task}/{slug}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: THREADS
     resources:
         gpu=1,
-        mem_mb=2500,
-        runtime=60,
+        mem_mb=grows(2500),
+        runtime=grows(60),
     params:
-        version=STEP_VERSIONS["features"],
-        run=lambda wc: TEXT_FEATURES[wc.dataset, wc.task, wc.slug],
-        threads=THREADS,
+        made_from=made_from("features", encoding=text_encoding, threads=THREADS),
+        # Any run that reads the encoding may stand for it, so which one is not of record: Snakemake leaves
+        # params that are functions of other directives out of what it compares.
+        run=lambda wc, output: text_feature_run(wc),
     message:
         "Encode the texts of {wildcards.dataset}/{wildcards.task}"
     shell:
-        "crisisweave text-features --profile {profile_file} --dataset {wildcards.dataset}"
+        "crisisweave text-features --dataset {wildcards.dataset}"
         " --task {wildcards.task} --run-dataset {params.run[0]} --run-task {params.run[1]}"
         " --method {params.run[2]} > {log} 2>&1"

@@ -2,11 +2,6 @@
 # Makes: metrics.json per run and transfer, and the tables that the report shows.
 
 
-def audit_of(wildcards):
-    """The audit's list of test rows with a twin in train."""
-    return f"data/audit/{wildcards.dataset}/duplicates.parquet"
-
-
 rule evaluate:
     input:
         predictions="results/{dataset}/{task}/{method}/seed-{seed}/predictions.parquet",
@@ -17,43 +12,43 @@ rule evaluate:
         "logs/evaluate/{dataset}/{task}/{method}/seed-{seed}.log",
     benchmark:
         "logs/evaluate/{dataset}/{task}/{method}/seed-{seed}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=grows(1000),
+        runtime=grows(5),
     params:
-        version=STEP_VERSIONS["evaluate"],
+        made_from=made_from("evaluate"),
     message:
         "Evaluate {wildcards.method} on {wildcards.dataset}/{wildcards.task}, seed {wildcards.seed}"
     shell:
-        "crisisweave evaluate --profile {profile_file} --dataset {wildcards.dataset}"
+        "crisisweave evaluate --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
 
 
 rule evaluate_transfer:
     input:
         predictions="results/{dataset}/{task}/{method}/seed-{seed}/transfer/{target}/predictions.parquet",
-        duplicates=lambda wc: (
-            audit_of(wc)
-            if PROFILE.transfer(wc.target).audited_with(wc.dataset, wc.task)
-            else []
-        ),
+        duplicates=audit_of_transfer,
     output:
         "results/{dataset}/{task}/{method}/seed-{seed}/transfer/{target}/metrics.json",
     log:
         "logs/evaluate/{dataset}/{task}/{method}/seed-{seed}/{target}.log",
     benchmark:
         "logs/evaluate/{dataset}/{task}/{method}/seed-{seed}/{target}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=grows(1000),
+        runtime=grows(5),
     params:
-        version=STEP_VERSIONS["evaluate"],
+        made_from=made_from("evaluate"),
     message:
         "Evaluate {wildcards.method} on {wildcards.target}, seed {wildcards.seed}"
     shell:
-        "crisisweave evaluate --profile {profile_file} --dataset {wildcards.dataset}"
+        "crisisweave evaluate --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed}"
         " --target {wildcards.target} > {log} 2>&1"
 
@@ -64,18 +59,20 @@ rule aggregate:
         predictions=run_files("predictions.parquet"),
         records=[str(run.folder / "run.json") for run in RUNS],
     output:
-        directory("results/tables"),
+        TABLES,
     log:
         "logs/aggregate.log",
     benchmark:
         "logs/aggregate.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
-        version=STEP_VERSIONS["aggregate"],
+        made_from=made_from("aggregate"),
     message:
         "Gather the scores of {PROFILE.config.name} and compare methods"
     shell:
-        "crisisweave aggregate --profile {profile_file} > {log} 2>&1"
+        "crisisweave aggregate > {log} 2>&1"

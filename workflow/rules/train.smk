@@ -4,7 +4,7 @@
 
 rule train:
     input:
-        unpack(lambda wc: inputs_of(wc.dataset, wc.task, wc.method)),
+        unpack(run_inputs),
     output:
         model="results/{dataset}/{task}/{method}/seed-{seed}/model.safetensors",
         config="results/{dataset}/{task}/{method}/seed-{seed}/config.yaml",
@@ -16,26 +16,27 @@ rule train:
         "logs/train/{dataset}/{task}/{method}/seed-{seed}.tsv"
     wildcard_constraints:
         method=one_of(TRAINED),
+    conda:
+        "../../envs/environment.yaml"
     threads: THREADS
     resources:
         gpu=1,
-        mem_mb=lambda wc, attempt: 3000 * attempt,
-        runtime=lambda wc, attempt: 120 * attempt,
+        mem_mb=grows(3000),
+        runtime=grows(120),
     params:
-        version=STEP_VERSIONS["train"],
-        method=method_config,
-        classes=lambda wc: PROFILE.dataset(wc.dataset).tasks[wc.task].classes,
-        threads=THREADS,
+        made_from=made_from(
+            "train", method=method_config, classes=classes_of, threads=THREADS
+        ),
     message:
         "Train {wildcards.method} on {wildcards.dataset}/{wildcards.task}, seed {wildcards.seed}"
     shell:
-        "crisisweave train --profile {profile_file} --dataset {wildcards.dataset}"
+        "crisisweave train --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
 
 
 rule predict:
     input:
-        unpack(lambda wc: inputs_of(wc.dataset, wc.task, wc.method)),
+        unpack(run_inputs),
         model="results/{dataset}/{task}/{method}/seed-{seed}/model.safetensors",
         config="results/{dataset}/{task}/{method}/seed-{seed}/config.yaml",
     output:
@@ -46,29 +47,26 @@ rule predict:
         "logs/predict/{dataset}/{task}/{method}/seed-{seed}.tsv"
     wildcard_constraints:
         method=one_of(TRAINED),
+    conda:
+        "../../envs/environment.yaml"
     threads: THREADS
     resources:
         gpu=1,
-        mem_mb=lambda wc, attempt: 3000 * attempt,
-        runtime=30,
+        mem_mb=grows(3000),
+        runtime=grows(30),
     params:
-        version=STEP_VERSIONS["predict"],
+        made_from=made_from("predict", family_version=version_of_family),
     message:
         "Predict dev and test with {wildcards.method} on {wildcards.dataset}/{wildcards.task},"
         " seed {wildcards.seed}"
     shell:
-        "crisisweave predict --profile {profile_file} --dataset {wildcards.dataset}"
+        "crisisweave predict --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
 
 
 rule combine:
     input:
-        lambda wc: [
-            f"results/{wc.dataset}/{wc.task}/{member}/seed-{wc.seed}/predictions.parquet"
-            for member in PROFILE.method(
-                wc.dataset, wc.task, wc.method
-            ).members.values()
-        ],
+        member_predictions,
     output:
         predictions="results/{dataset}/{task}/{method}/seed-{seed}/predictions.parquet",
         config="results/{dataset}/{task}/{method}/seed-{seed}/config.yaml",
@@ -79,16 +77,17 @@ rule combine:
         "logs/combine/{dataset}/{task}/{method}/seed-{seed}.tsv"
     wildcard_constraints:
         method=one_of(DECISIONS),
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=grows(1000),
+        runtime=grows(5),
     params:
-        version=STEP_VERSIONS["combine"],
-        method=method_config,
+        made_from=made_from("combine", method=method_config),
     message:
         "Combine decisions by {wildcards.method} on {wildcards.dataset}/{wildcards.task},"
         " seed {wildcards.seed}"
     shell:
-        "crisisweave combine --profile {profile_file} --dataset {wildcards.dataset}"
+        "crisisweave combine --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"

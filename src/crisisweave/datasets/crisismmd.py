@@ -82,6 +82,17 @@ def read(config: DatasetConfig, task_name: str, split: str, file: Path) -> Itera
         )
 
 
+def listed_images(file: Path) -> set[str]:
+    """Image paths that a table names, as they stand there: no row is checked, `read` does that."""
+    header, *lines = file.read_bytes().decode("utf-8-sig", errors="replace").split("\n")
+    columns = header.rstrip("\r").split("\t")
+    if "image" not in columns:
+        return set()
+    column = columns.index("image")
+    rows = (line.rstrip("\r").split("\t") for line in lines)
+    return {row[column] for row in rows if len(row) > column}
+
+
 def _agreed_label(row: Row, config: DatasetConfig, task_name: str) -> str:
     if row["label_text"] != row["label_image"]:
         raise DataError(

@@ -8,27 +8,20 @@ texts, move held-out events, account for missing images, and only then ask wheth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from crisisweave.config.dataset import SPLITS, DatasetConfig
 from crisisweave.config.strict import nearest
-from crisisweave.datasets import crisismmd, dmd, humaid
+from crisisweave.datasets.loaders import dataset_folder, read_table, table_files
 from crisisweave.datasets.tables import Instance, as_frame, inside
 from crisisweave.datasets.text import repair_mojibake
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import atomic_path, sha256_file, write_json, write_parquet
 from crisisweave.progress import track
 
-_TableFiles = Callable[[DatasetConfig, str, Path], dict[str, list[Path]]]
-_Read = Callable[[DatasetConfig, str, str, Path], Iterator[Instance]]
-_LOADERS: dict[str, tuple[_TableFiles, _Read]] = {
-    "crisismmd": (crisismmd.table_files, crisismmd.read),
-    "humaid": (humaid.table_files, humaid.read),
-    "dmd": (dmd.table_files, dmd.read),
-}
 _MAX_EXAMPLES = 5
 
 
@@ -47,34 +40,6 @@ class _Dropped:
             {"reason": reason, "n": len(ids), "examples": ids[:_MAX_EXAMPLES]}
             for reason, ids in self.ids.items()
         ]
-
-
-def dataset_folder(config: DatasetConfig, data_root: Path) -> Path:
-    """The folder of a data set's raw files.
-
-    Raises:
-        DataError: it does not exist; says where the data set is to be had.
-    """
-    folder = Path(data_root) / config.folder
-    if not folder.is_dir():
-        raise DataError(
-            f"data set '{config.name}': no folder {folder}; obtain it from {config.source} or give another "
-            "data root"
-        )
-    return folder
-
-
-def table_files(config: DatasetConfig, task_name: str, folder: Path) -> dict[str, list[Path]]:
-    """The raw tables of a task by split, whether or not they exist."""
-    if task_name not in config.tasks:
-        hint = nearest(task_name, list(config.tasks))
-        raise ConfigError(f"data set '{config.name}' has no task '{task_name}'; {hint}")
-    return _LOADERS[config.loader][0](config, task_name, folder)
-
-
-def read_table(config: DatasetConfig, task_name: str, split: str, file: Path) -> Iterator[Instance]:
-    """The instances of one raw table, checked row by row, in the file's order."""
-    return _LOADERS[config.loader][1](config, task_name, split, file)
 
 
 def prepare(config: DatasetConfig, task: str, data_root: Path, out: Path) -> None:

@@ -18,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from crisisweave.config.dataset import DatasetConfig
-from crisisweave.datasets.prepare import dataset_folder, read_table, table_files
+from crisisweave.datasets.loaders import dataset_folder, read_table, table_files
 from crisisweave.datasets.tables import Instance, inside
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import atomic_path, write_json, write_parquet

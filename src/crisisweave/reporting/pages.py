@@ -33,10 +33,10 @@ def report(
     redact: Mapping[str, bool],
     ceilings: Mapping[str, Path] | None = None,
 ) -> None:
-    """Write `index.html`, one `data-<dataset>.html` per data set, `style.css`, `images/` and `tables/`.
+    """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
 
-    Everything is put together before the first file is written. Pages, thumbnails and tables of an earlier
-    report in the same folder are replaced, so that nothing which is now withheld stays behind.
+    Everything is put together before the first file is written, and `pages/` is put in place whole, so that
+    nothing of an earlier report which is now withheld stays behind.
 
     Args:
         tables: folder that `aggregate` wrote.
@@ -56,12 +56,12 @@ def report(
     images: dict[str, bytes] = {}
     environment = _environment()
     sources = by_dataset(datasets, audits, stores, captions)
-    links = [{"name": source.name, "file": f"data-{source.name}.html"} for source in sources]
+    links = [{"name": source.name, "file": f"pages/data-{source.name}.html"} for source in sources]
     for source, link in track(list(zip(sources, links, strict=True)), "data pages"):
         page, thumbnails = data_page(source, redact.get(source.name, True), SAMPLE_SEED)
         images.update({f"{source.name}/{name}": content for name, content in thumbnails.items()})
         pages[link["file"]] = environment.get_template("data.html").render(
-            page=page, links=links, here=link["file"], sample_seed=SAMPLE_SEED
+            page=page, links=links, here=link["file"], root="../", sample_seed=SAMPLE_SEED
         )
     pages["index.html"] = environment.get_template("index.html").render(
         sections=sections(results, _ceilings(ceilings or {})),
@@ -69,6 +69,7 @@ def report(
         provenance=provenance(results["provenance"]),
         links=links,
         here="index.html",
+        root="",
         tables=TABLES,
     )
     style = environment.get_template("style.css").render()
@@ -122,19 +123,16 @@ def _environment() -> Environment:
 def _write(
     out: Path, pages: Mapping[str, str], style: str, images: Mapping[str, bytes], tables: Mapping[str, Path]
 ) -> None:
-    with atomic_path(out / "images") as folder:
-        folder.mkdir()
+    with atomic_path(out / "pages") as folder:
         for name, content in sorted(images.items()):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_bytes(content)
-    with atomic_path(out / "tables") as folder:
-        folder.mkdir()
+            (folder / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "images" / name).write_bytes(content)
+        (folder / "tables").mkdir(parents=True)
         for name, source in tables.items():
-            (folder / f"{name}.csv").write_bytes(source.read_bytes())
-    write_text(out / "style.css", style)
-    for stale in sorted(out.glob("data-*.html")):
-        if stale.name not in pages:
-            stale.unlink()
+            (folder / "tables" / f"{name}.csv").write_bytes(source.read_bytes())
+        write_text(folder / "style.css", style)
+        for name, page in pages.items():
+            if name != "index.html":
+                write_text(folder / Path(name).name, page)
     # The overview comes last: where it stands, all that it links to stands.
-    for name, page in sorted(pages.items(), key=lambda item: item[0] == "index.html"):
-        write_text(out / name, page)
+    write_text(out / "index.html", pages["index.html"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import resource
-import shlex
-import sys
 import time
 from typing import Any
+
+from crisisweave.invocation import PROFILE, command_line
 
 # Rough draws for an estimate of energy: a busy server core with its share of the machine, and a data-centre
 # GPU under load. Both are printed beside the estimate.
@@ -56,7 +56,7 @@ class Meter:
                 "python": platform.python_version(),
                 **{name: importlib.metadata.version(name) for name in _PACKAGES},
             },
-            "command": shlex.join(["crisisweave", *sys.argv[1:]]),
+            "command": command_line(PROFILE),
             "device": device,
             "resumed": self._resumed,
             **{name: round(seconds, 2) for name, seconds in spent.items()},

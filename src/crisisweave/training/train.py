@@ -9,7 +9,7 @@ import torch
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import RunConfig, write_run_config
-from crisisweave.config.steps import STEP_VERSIONS
+from crisisweave.config.steps import STEPS, family_version
 from crisisweave.datasets.tables import read_instances
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import write_csv, write_json
@@ -90,8 +90,9 @@ def train(
     dev_examples = Examples(rows["dev"], model, method, sources)
     _fit_frozen(model, train_examples)
     digest = data_digest(method, sources)
-    # The step's version is part of the key: half a run of older code is not gone on with.
-    key = f"{config.digest()[:16]}-{digest[:16]}-v{STEP_VERSIONS['train']}"
+    # The versions are part of the key: half a run of older code is not gone on with.
+    versions = f"v{STEPS['train'].version}.{family_version(method.family)}"
+    key = f"{config.digest()[:16]}-{digest[:16]}-{versions}"
     checkpoints = Checkpoints(key, checkpoint_every, checkpoint_folder)
     outcome = fit(
         model,

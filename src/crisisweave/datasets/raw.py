@@ -1,0 +1,62 @@
+"""What the results of `prepare` and `images` depend on in raw files, as digests.
+
+The workflow states these digests instead of the files' paths and times: raw files that are moved, copied or
+touched rerun nothing, an edited row reruns what reads it. Only what a step can notice counts: an image's
+presence for `prepare`, its presence and size for `images` (a replaced image of the very same size in bytes is
+not noticed; hashing gigabytes before every run would be the price).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from crisisweave.config.dataset import DatasetConfig
+from crisisweave.datasets.loaders import dataset_folder, listed_images, table_files
+from crisisweave.errors import DataError
+from crisisweave.files import sha256_file
+
+
+def task_digest(config: DatasetConfig, task: str, data_root: Path) -> str:
+    """SHA-256 of the raw tables of one task and of which of their images are there.
+
+    Raises:
+        DataError: the data set's folder or a table is not there; says how to obtain it.
+    """
+    folder = dataset_folder(config, data_root)
+    tables = [path for paths in table_files(config, task, folder).values() for path in paths]
+    for path in tables:
+        if not path.is_file():
+            raise DataError(
+                f"{path}: no such table; see docs/data.md for how to obtain and lay out the data set"
+            )
+    images = set().union(*(listed_images(config, path) for path in tables))
+    missing = sorted(image for image in images if _size(folder / image) is None)
+    hashes = [[path.relative_to(folder).as_posix(), sha256_file(path)] for path in tables]
+    return _digest([hashes, missing])
+
+
+def images_digest(config: DatasetConfig, data_root: Path) -> str:
+    """SHA-256 of the paths and sizes of all images that a table of any task lists.
+
+    Raises:
+        DataError: the data set's folder is not there.
+    """
+    folder = dataset_folder(config, data_root)
+    images: set[str] = set()
+    for task in config.tasks:
+        for paths in table_files(config, task, folder).values():
+            images.update(*(listed_images(config, path) for path in paths if path.is_file()))
+    return _digest([[image, _size(folder / image)] for image in sorted(images)])
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _digest(content: list[object]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

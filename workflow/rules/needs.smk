@@ -1,0 +1,350 @@
+# What each job needs, as functions of its wildcards: input files, and the part of the config on which its
+# result depends. A change to any other part reruns nothing.
+import hashlib
+
+from crisisweave.config.profile import Run
+from crisisweave.config.run import DESCRIPTIVE
+from crisisweave.datasets.loaders import dataset_folder
+from crisisweave.datasets.raw import images_digest, task_digest
+from crisisweave.layout import image_slug, text_slug
+
+TEMPLATES = Path(workflow.basedir) / "src/crisisweave/reporting/templates"
+
+for name in PROFILE.datasets():
+    if not PROFILE.dataset(name).generated:
+        try:
+            dataset_folder(PROFILE.dataset(name), Path(DATA_ROOT))
+        except CrisisWeaveError as error:
+            raise WorkflowError(str(error))
+
+
+def raw_manifest(dataset):
+    """The manifest of a generated data set, with the hashes of all its files; given data has none."""
+    settings = PROFILE.dataset(dataset)
+    return [f"data/{settings.folder}/manifest.json"] if settings.generated else []
+
+
+def raw_table_digest(wildcards):
+    """What the given raw tables of a task say; null for generated data, whose manifest is an input."""
+    settings = PROFILE.dataset(wildcards.dataset)
+    if settings.generated:
+        return None
+    return task_digest(settings, wildcards.task, Path(DATA_ROOT))
+
+
+def raw_image_digest(wildcards):
+    """Which raw images are there; null for generated data, whose manifest is an input."""
+    settings = PROFILE.dataset(wildcards.dataset)
+    return None if settings.generated else images_digest(settings, Path(DATA_ROOT))
+
+
+def dataset_config(wildcards):
+    """The part of a data set's config on which its prepared tasks depend."""
+    settings = PROFILE.dataset(wildcards.dataset)
+    task = settings.tasks[wildcards.task].model_dump(mode="json")
+    keys = [
+        "loader",
+        "folder",
+        "modalities",
+        "missing_images",
+        "held_out_events",
+        "events",
+        "title",
+        "licence",
+    ]
+    return {**settings.model_dump(mode="json", include=set(keys)), "task": task}
+
+
+def store_config(wildcards):
+    """The part of a data set's config on which its image store depends."""
+    keys = {"shorter_side", "missing_images"}
+    return PROFILE.dataset(wildcards.dataset).model_dump(mode="json", include=keys)
+
+
+def prepared(dataset, tasks):
+    """The prepared tables of some tasks."""
+    return [f"data/prepared/{dataset}/{task}/instances.parquet" for task in tasks]
+
+
+def audit_inputs(wildcards):
+    """The tables of all tasks that the profile touches, and the images' hashes where there are images."""
+    dataset = wildcards.dataset
+    inputs = {"instances": prepared(dataset, PROFILE.tasks_of(dataset))}
+    if "image" in PROFILE.dataset(dataset).modalities:
+        inputs["index"] = f"data/images/{dataset}/index.parquet"
+    return inputs
+
+
+def audit_of(wildcards):
+    """The audit's list of test rows with a twin in train."""
+    return f"data/audit/{wildcards.dataset}/duplicates.parquet"
+
+
+def audit_of_transfer(wildcards):
+    """The same for a transfer's target, where the audit covers it."""
+    target = PROFILE.transfer(wildcards.target)
+    audited = target.audited_with(wildcards.dataset, wildcards.task)
+    return audit_of(wildcards) if audited else []
+
+
+def method_of(wildcards):
+    """The resolved method of a run."""
+    return PROFILE.method(wildcards.dataset, wildcards.task, wildcards.method)
+
+
+def method_config(wildcards):
+    """The resolved config of a run's method without what it says to the reader, and its family's version."""
+    method = method_of(wildcards)
+    config = method.model_dump(mode="json", exclude=DESCRIPTIVE)
+    return {**config, "family_version": family_version(method.family)}
+
+
+def version_of_family(wildcards):
+    """The version of a run's method family."""
+    return family_version(method_of(wildcards).family)
+
+
+def classes_of(wildcards):
+    """The fixed class list of a task."""
+    return PROFILE.dataset(wildcards.dataset).tasks[wildcards.task].classes
+
+
+def target_config(wildcards):
+    """A transfer's target with its class map."""
+    return PROFILE.transfer(wildcards.target).model_dump(mode="json")
+
+
+def captioner_config(wildcards):
+    """What a captioner's weights depend on: of the decoding, only the longest caption."""
+    settings = PROFILE.captioner(wildcards.captioner)
+    made = settings.model_dump(mode="json", exclude=DESCRIPTIVE | {"decoding"})
+    return {**made, "max_tokens": settings.decoding.max_tokens}
+
+
+def captions_config(wildcards):
+    """What captions depend on besides the captioner's weights."""
+    settings = PROFILE.captioner(wildcards.captioner)
+    return settings.decoding.model_dump(mode="json", exclude={"batch_size"})
+
+
+def captioner_inputs(wildcards):
+    """What a captioner that is trained by the workflow learns from; a published one is imported."""
+    settings = PROFILE.captioner(wildcards.captioner)
+    if settings.training is None:
+        return {}
+    source = settings.training.dataset
+    slug = image_slug(settings.image.encoder, settings.image.size, settings.image.grid)
+    return {
+        "truth": f"data/{PROFILE.dataset(source).folder}/truth/images.jsonl",
+        "features": f"data/features/{source}/{slug}/features.npy",
+        "index": f"data/images/{source}/index.parquet",
+        "instances": prepared(source, settings.training.tasks),
+    }
+
+
+def caption_inputs(wildcards):
+    """Images to caption, and the truth to score against where there is one."""
+    settings = PROFILE.captioner(wildcards.captioner)
+    dataset = wildcards.dataset
+    slug = image_slug(settings.image.encoder, settings.image.size, settings.image.grid)
+    inputs = {
+        "captioner": f"data/captioners/{wildcards.captioner}/model.safetensors",
+        "features": f"data/features/{dataset}/{slug}/features.npy",
+        "index": f"data/images/{dataset}/index.parquet",
+    }
+    if PROFILE.dataset(dataset).generated:
+        folder = PROFILE.dataset(dataset).folder
+        inputs["truth"] = f"data/{folder}/truth/images.jsonl"
+        tasks = PROFILE.scored_caption_tasks(dataset, wildcards.captioner)
+        inputs["instances"] = prepared(dataset, tasks)
+    return inputs
+
+
+def run_inputs(wildcards):
+    """What a run's method reads of its data set and task."""
+    dataset, task = wildcards.dataset, wildcards.task
+    return {
+        "instances": f"data/prepared/{dataset}/{task}/instances.parquet",
+        **modality_inputs(method_of(wildcards), dataset, task),
+    }
+
+
+def transfer_inputs(wildcards):
+    """What a run's method reads of the transfer target."""
+    target = PROFILE.transfer(wildcards.target)
+    return {
+        "instances": f"data/prepared/{target.dataset}/{target.task}/instances.parquet",
+        **modality_inputs(method_of(wildcards), target.dataset, target.task),
+    }
+
+
+def member_predictions(wildcards):
+    """The predictions that a decision fusion combines: on its data set, or on a transfer's target."""
+    folders = [
+        Run(wildcards.dataset, wildcards.task, member, wildcards.seed).folder
+        for member in method_of(wildcards).members.values()
+    ]
+    target = wildcards.get("target")
+    if target is not None:
+        folders = [folder / "transfer" / target for folder in folders]
+    return [str(folder / "predictions.parquet") for folder in folders]
+
+
+def modality_inputs(settings, dataset, task):
+    """Images, features and captions that a method needs, on the run's own data set or on a transfer target."""
+    inputs = {}
+    if settings.image is not None:
+        inputs["images"] = f"data/images/{dataset}/index.parquet"
+        if settings.image.tuned:
+            inputs["pixels"] = f"data/images/{dataset}/pixels.u8"
+        else:
+            slug = image_slug(settings.image.name, settings.image.size)
+            inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
+    if settings.text is not None and not settings.text.tuned:
+        slug = text_slug(settings.text, settings.max_tokens)
+        inputs["text_features"] = (
+            f"data/text-features/{dataset}/{task}/{slug}/features.npy"
+        )
+    if settings.captioner is not None:
+        inputs["captions"] = (
+            f"data/captions/{dataset}/{settings.captioner}/captions.parquet"
+        )
+    return inputs
+
+
+def image_feature_sets():
+    """Every frozen image encoding of the profile: (data set, slug) → (encoder, size, grid)."""
+    sets = {}
+    for run in RUNS:
+        settings = PROFILE.method(run.dataset, run.task, run.method)
+        targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
+        for dataset in [run.dataset, *targets]:
+            if settings.image is not None and not settings.image.tuned:
+                encoding = (settings.image.name, settings.image.size, 1)
+                sets[dataset, image_slug(*encoding)] = encoding
+            if settings.captioner is not None:
+                captioner = PROFILE.captioner(settings.captioner)
+                encoding = (
+                    captioner.image.encoder,
+                    captioner.image.size,
+                    captioner.image.grid,
+                )
+                sets[dataset, image_slug(*encoding)] = encoding
+                if captioner.training is not None:
+                    sets[captioner.training.dataset, image_slug(*encoding)] = encoding
+    return sets
+
+
+IMAGE_FEATURES = image_feature_sets()
+
+
+def image_encoding(wildcards):
+    """The encoder, input size and grid of a frozen image encoding."""
+    return IMAGE_FEATURES[wildcards.dataset, wildcards.slug]
+
+
+def text_feature_methods():
+    """Every frozen text encoding of the profile: (data set, task, slug) → a run's method that defines it."""
+    sets = {}
+    for run in RUNS:
+        settings = PROFILE.method(run.dataset, run.task, run.method)
+        if settings.text is not None and not settings.text.tuned:
+            slug = text_slug(settings.text, settings.max_tokens)
+            sets[run.dataset, run.task, slug] = (run.dataset, run.task, run.method)
+            for target in map(PROFILE.transfer, PROFILE.transfers_of(run)):
+                sets[target.dataset, target.task, slug] = (
+                    run.dataset,
+                    run.task,
+                    run.method,
+                )
+    return sets
+
+
+TEXT_FEATURES = text_feature_methods()
+
+
+def text_feature_run(wildcards):
+    """The run whose method defines a text encoding."""
+    return TEXT_FEATURES[wildcards.dataset, wildcards.task, wildcards.slug]
+
+
+def text_encoding(wildcards):
+    """What frozen text features depend on: the encoder's use and the longest text, whichever run says so."""
+    method = PROFILE.method(*text_feature_run(wildcards))
+    return [method.text.name, method.text.pooling, method.max_tokens]
+
+
+def run_files(name):
+    """A file of every run, and of every transfer of every run."""
+    files = [run.folder / name for run in RUNS]
+    files += [run.folder / "transfer" / target / name for run, target in TRANSFERS]
+    return [str(file) for file in files]
+
+
+def task_files(name):
+    """A prepared file of every task of the profile: what the report says of the data."""
+    return [
+        f"data/prepared/{dataset}/{task}/{name}"
+        for dataset in PROFILE.datasets()
+        for task in PROFILE.tasks_of(dataset)
+    ]
+
+
+def report_inputs(wildcards):
+    """All that the pages show."""
+    names = PROFILE.datasets()
+    generated = [n for n in names if PROFILE.dataset(n).generated]
+    return {
+        "tables": TABLES,
+        "instances": task_files("instances.parquet"),
+        "descriptions": task_files("dataset.json"),
+        "audits": [f"data/audit/{n}/audit.json" for n in names],
+        "images": IMAGE_STORES,
+        "captions": CAPTIONS,
+        "ceilings": [
+            f"data/{PROFILE.dataset(n).folder}/truth/ceilings.json" for n in generated
+        ],
+    }
+
+
+def report_config(wildcards):
+    """What the pages show besides their inputs: which texts and images may stand in them, and the templates."""
+    digest = hashlib.sha256()
+    for path in sorted(TEMPLATES.iterdir()):
+        digest.update(b"%s\0%s\0" % (path.name.encode(), path.read_bytes()))
+    return {
+        "redistributable": {
+            n: PROFILE.dataset(n).redistributable for n in PROFILE.datasets()
+        },
+        "templates": digest.hexdigest(),
+    }
+
+
+TABLES = [
+    f"results/tables/{name}"
+    for name in [
+        "runs.csv",
+        "methods.csv",
+        "classes.csv",
+        "comparisons.csv",
+        "tables.json",
+    ]
+]
+
+IMAGE_STORES = [
+    f"data/images/{n}/images.json"
+    for n in PROFILE.datasets()
+    if "image" in PROFILE.dataset(n).modalities
+]
+IMAGE_ENCODINGS = [
+    f"data/features/{n}/{slug}/features.npy" for n, slug in IMAGE_FEATURES
+]
+TEXT_ENCODINGS = [
+    f"data/text-features/{n}/{task}/{slug}/features.npy"
+    for n, task, slug in TEXT_FEATURES
+]
+CAPTIONS = [
+    f"data/captions/{n}/{captioner}/captions.json"
+    for n in PROFILE.datasets()
+    for captioner in PROFILE.captioners_of(n)
+]

@@ -1,0 +1,30 @@
+# The phases of the workflow by name, one for each stage of dvc.yaml: `snakemake prepare_all`.
+localrules:
+    prepare_all,
+    encode_all,
+    caption_all,
+    run_all,
+
+
+rule prepare_all:
+    input:
+        task_files("instances.parquet"),
+        task_files("dataset.json"),
+        IMAGE_STORES,
+        expand("data/audit/{dataset}/audit.json", dataset=PROFILE.datasets()),
+
+
+rule encode_all:
+    input:
+        IMAGE_ENCODINGS,
+        TEXT_ENCODINGS,
+
+
+rule caption_all:
+    input:
+        CAPTIONS,
+
+
+rule run_all:
+    input:
+        TABLES,
