@@ -127,6 +127,7 @@ class Profile:
         self._methods: dict[tuple[str, str, str], MethodConfig] = {}
         self._datasets: dict[str, DatasetConfig] = {}
         self._transfers: dict[str, TransferConfig] = {}
+        self._captioners: dict[str, CaptionerConfig] = {}
         self._check_names("override", self.config.override, ["*", *self._known("methods")])
         self._check_names("dataset_override", self.config.dataset_override, self._known("datasets"))
         self._check_names("captioner_override", self.config.captioner_override, self._known("captioners"))
@@ -234,7 +235,10 @@ class Profile:
 
     def captioner(self, name: str) -> CaptionerConfig:
         """The captioner's config with the profile's changes."""
-        return load_captioner(name, self.config_dir, self.config.captioner_override.get(name, {}))
+        if name not in self._captioners:
+            changes = self.config.captioner_override.get(name, {})
+            self._captioners[name] = load_captioner(name, self.config_dir, changes)
+        return self._captioners[name]
 
     def experiment(self, dataset: str, task: str) -> Experiment:
         """The experiment of a data set and task."""
