@@ -23,3 +23,7 @@ class WeightsError(CrisisWeaveError):
 
 class StorageError(CrisisWeaveError):
     """The disk refused: full, read-only or not permitted."""
+
+
+class FetchError(CrisisWeaveError):
+    """Something could not be fetched: no network, wrong hash, unaccepted licence, hostile archive."""

@@ -31,8 +31,8 @@ _REFUSALS = {
 
 
 @contextmanager
-def _refusals_explained(target: Path) -> Iterator[None]:
-    """Turn the disk's own refusals into a `StorageError`; other errors pass unchanged."""
+def refusals_explained(target: Path) -> Iterator[None]:
+    """Turn the disk's own refusals at `target` into a `StorageError`; other errors pass unchanged."""
     try:
         yield
     except OSError as error:
@@ -79,7 +79,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     old = target.with_name(f".{target.name}.old")
-    with _refusals_explained(target):
+    with refusals_explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         # A killed process that had the same number may have left one.
         _discard(temporary)
