@@ -279,7 +279,7 @@ OTHER_JOBS = 10
 
 def lay_ours(folder: Path, seeds: int) -> list[str]:
     """Copy what Snakemake reads of the project, with a profile of so many seeds; its arguments."""
-    for name in ("workflow", "config", "profiles"):
+    for name in ("workflow", "config", "profiles", "envs", "src"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
     profile = yaml.safe_load((ROOT / "config" / "default.yaml").read_text())
