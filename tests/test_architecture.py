@@ -14,6 +14,7 @@ ROWS = [
     {"config"},
     {"datasets", "images"},
     {"encoders", "layout"},
+    {"fetching"},
     {"methods"},
     {"evaluation"},
     {"training"},

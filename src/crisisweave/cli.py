@@ -29,6 +29,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+data_app = typer.Typer(help="What raw data and weights are here.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 
 ProfilePath = Annotated[
     Path, typer.Option("--profile", envvar=PROFILE, help="The YAML that says what is run.")
@@ -39,9 +41,13 @@ MethodName = Annotated[str, typer.Option("--method", help="A file in config/meth
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the run.")]
 DataRoot = Annotated[
     Path,
-    typer.Option(
-        "--data-root", envvar=DATA_ROOT, help="Folder that holds the raw data sets' folders."
-    ),
+    typer.Option("--data-root", envvar=DATA_ROOT, help="Folder that holds the raw data sets' folders."),
+]
+Weights = Annotated[
+    Path, typer.Option("--weights", envvar="CRISISWEAVE_WEIGHTS", help="Folder with published checkpoints.")
+]
+SourceNames = Annotated[
+    list[str] | None, typer.Option("--source", help="A file in config/sources/; may be given several times.")
 ]
 Target = Annotated[str, typer.Option("--target", help="A file in config/transfers/.")]
 CaptionerName = Annotated[str, typer.Option("--captioner", help="A file in config/captioners/.")]
@@ -49,6 +55,8 @@ DEFAULT_PROFILE = Path("config/default.yaml")
 DATA = Path("data")
 DEFAULT_ROOT = DATA / "raw"
 TABLES = Path("results/tables")
+DEFAULT_WEIGHTS = Path("weights")
+CONFIG_DIR = Path("config")
 
 
 def _profile(path: Path) -> Profile:
@@ -223,9 +231,7 @@ def text_features(
 def captioner(
     captioner: CaptionerName,
     profile: ProfilePath = DEFAULT_PROFILE,
-    weights: Annotated[
-        Path, typer.Option(envvar="CRISISWEAVE_WEIGHTS", help="Folder with published checkpoints.")
-    ] = Path("weights"),
+    weights: Weights = DEFAULT_WEIGHTS,
 ) -> None:
     """Train a captioner, or import a published one."""
     from crisisweave.captioning.inputs import read_splits
@@ -413,6 +419,7 @@ def report(
 ) -> None:
     """Render the HTML report from the tables; pages open from disk, without network."""
     from crisisweave.layout import Sources
+    from crisisweave.reporting.datasets import About
     from crisisweave.reporting.pages import report as step
 
     resolved = _profile(profile)
@@ -425,19 +432,88 @@ def report(
         audits=[DATA / "audit" / n for n in names],
         stores=[Sources(n, "").images for n in names if "image" in configs[n].modalities],
         captions=[Sources(n, "").captions(c) for n in names for c in resolved.captioners_of(n)],
-        redact={n: not configs[n].redistributable for n in names},
+        about={
+            n: About(config.title, config.licence, redact=not config.redistributable)
+            for n, config in configs.items()
+        },
         ceilings={
-            n: DATA / configs[n].folder / "truth" / "ceilings.json"
-            for n in names
-            if configs[n].generated
+            n: DATA / configs[n].folder / "truth" / "ceilings.json" for n in names if configs[n].generated
         },
     )
+
+
+@app.command()
+def fetch(
+    profile: ProfilePath = DEFAULT_PROFILE,
+    source: SourceNames = None,
+    accept_licence: Annotated[
+        list[str] | None, typer.Option(help="A source whose licence you have read and agree to.")
+    ] = None,
+    data_root: DataRoot = DEFAULT_ROOT,
+    weights: Weights = DEFAULT_WEIGHTS,
+) -> None:
+    """Download and verify what a profile needs, or single sources: the only command that uses the network."""
+    from crisisweave.config.source import known_sources
+    from crisisweave.config.strict import nearest
+    from crisisweave.errors import ConfigError
+    from crisisweave.fetching.fetch import fetch_all
+    from crisisweave.fetching.needs import needs_of_profile, needs_of_sources
+
+    known = known_sources(CONFIG_DIR)
+    for name in accept_licence or []:
+        if name not in known:
+            raise ConfigError(f"--accept-licence names '{name}', which is no source; {nearest(name, known)}")
+    if source:
+        needs = needs_of_sources(source, data_root, CONFIG_DIR)
+    else:
+        needs = needs_of_profile(_profile(profile), data_root)
+    fetch_all(needs, set(accept_licence or []), weights, CONFIG_DIR)
+
+
+@data_app.command("status")
+def data_status(
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="Only what this profile needs; exit status 1 if any of it is not here."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read and hash every file again, also unchanged ones.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    data_root: DataRoot = DEFAULT_ROOT,
+    weights: Weights = DEFAULT_WEIGHTS,
+) -> None:
+    """Show which raw data (and, with a profile, weights) are here, missing or wrong."""
+    import json
+
+    from crisisweave.config.source import known_sources
+    from crisisweave.fetching.needs import needs_of_profile, needs_of_sources
+    from crisisweave.fetching.presence import Hashes
+    from crisisweave.fetching.status import as_table, status
+
+    if profile is None:
+        needs = needs_of_sources(known_sources(CONFIG_DIR), data_root, CONFIG_DIR)
+    else:
+        needs = needs_of_profile(_profile(profile), data_root)
+    rows = status(needs, weights, Hashes(fresh=verify))
+    print(json.dumps([row.as_json() for row in rows], indent=2) if as_json else as_table(rows))
+    if profile is not None and any(row.state != "here" for row in rows):
+        raise typer.Exit(1)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Print the registry of data sources as a Markdown table."""
+    from crisisweave.fetching.status import registry_table
+
+    print(registry_table(CONFIG_DIR), end="")
 
 
 def main() -> None:
     """Run the command line; an error of the user's is one sentence and exit status 2."""
     # Steps never go to the network: a model that is not in the cache is an error at once, not a download.
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    if sys.argv[1:2] != ["fetch"]:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     if len(sys.argv) > 2:
         print("+", command_line(PROFILE, DATA_ROOT), file=sys.stderr)
     try:

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from web_server import Cut, Request, Server, gives, redirects
 
 from crisisweave.errors import FetchError, StorageError
 from crisisweave.fetching.download import Patience, Wanted, download
 from small_disk import Disk
-from web_server import Cut, Request, Server, gives, redirects
 
 BODY = bytes(range(256)) * 4000
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -38,11 +38,11 @@ def test_a_file_arrives_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
 
 
 def test_a_wrong_hash_names_both_and_leaves_nothing(tmp_path: Path) -> None:
-    with Server({"/f": gives(b"<html>please log in</html>")}) as server:
-        with pytest.raises(
-            FetchError, match=f"has SHA-256 [0-9a-f]{{64}}, expected {SHA}.* it is a web page"
-        ):
-            download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
+    with (
+        Server({"/f": gives(b"<html>please log in</html>")}) as server,
+        pytest.raises(FetchError, match=f"SHA-256 [0-9a-f]{{64}}, expected {SHA}.* it is a web page"),
+    ):
+        download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
     assert files(tmp_path) == []
 
 
@@ -111,9 +111,8 @@ def test_redirects_lead_to_another_server(tmp_path: Path) -> None:
     ],
 )
 def test_a_redirect_that_leads_nowhere_is_refused(tmp_path: Path, location: str, message: str) -> None:
-    with Server({"/f": redirects(location)}) as server:
-        with pytest.raises(FetchError, match=message):
-            download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
+    with Server({"/f": redirects(location)}) as server, pytest.raises(FetchError, match=message):
+        download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
     assert files(tmp_path) == []
 
 
@@ -144,9 +143,8 @@ def test_a_server_that_falls_silent_is_given_up(tmp_path: Path) -> None:
         time.sleep(1)
         request.hang_up()
 
-    with Server({"/f": silent}) as server:
-        with pytest.raises(FetchError, match="was cut or fell silent"):
-            download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
+    with Server({"/f": silent}) as server, pytest.raises(FetchError, match="was cut or fell silent"):
+        download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
 
 
 def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
@@ -186,9 +184,8 @@ def test_an_answer_in_chunks_that_is_cut_is_not_taken_for_the_whole(tmp_path: Pa
         request.wfile.write(f"{len(BODY):x}\r\n".encode() + BODY[:5000])
         request.hang_up()
 
-    with Server({"/f": chunked}) as server:
-        with pytest.raises(FetchError, match="was cut or fell silent"):
-            download(wanted(f"{server.url}/f", sha256=None), tmp_path / "f", HASTY)
+    with Server({"/f": chunked}) as server, pytest.raises(FetchError, match="was cut or fell silent"):
+        download(wanted(f"{server.url}/f", sha256=None), tmp_path / "f", HASTY)
 
 
 def test_a_gzip_file_is_stored_as_it_is_even_if_the_server_calls_it_an_encoding(tmp_path: Path) -> None:
@@ -204,9 +201,8 @@ def test_more_than_is_free_is_refused_before_the_download(tmp_path: Path) -> Non
     def huge(request: Request) -> None:
         request.reply(200, b"", Content_Length=str(10**15))
 
-    with Server({"/f": huge}) as server:
-        with pytest.raises(StorageError, match="bytes are still to come and"):
-            download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
+    with Server({"/f": huge}) as server, pytest.raises(StorageError, match="bytes are still to come and"):
+        download(wanted(f"{server.url}/f"), tmp_path / "f", HASTY)
     assert files(tmp_path) == []
 
 

@@ -25,7 +25,9 @@ class PinnedFile(StrictModel):
     sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$")
     """Null where the project could not see the file: until the user fills it in, nothing is loaded."""
     origin: str
-    """Where the file comes from."""
+    """Where the file comes from, for a person."""
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where `crisisweave fetch` downloads it; null where that needs a browser."""
 
 
 class ImageInput(StrictModel):

@@ -70,7 +70,8 @@ class Part(StrictModel):
     bytes: Bytes | None = None
     """Of the download."""
     obtain: str | None = None
-    """Where a form, a login or another tool is needed: what a person has to do, in one sentence."""
+    """Where a form, a login or another tool is needed: what a person has to do, in one sentence; `{folder}`
+    stands for the source's folder."""
     take: dict[str, RelativePath] = {}
     """The download is an archive: path inside it → path below the source's folder. Empty: it is the file."""
     unpacked_bytes: Bytes | None = None
@@ -124,11 +125,10 @@ class SourceConfig(StrictModel):
             raise ValueError("two parts have the same name")
         return self
 
-    def download_bytes(self) -> int | None:
-        """Bytes of all downloads together; None where one is not known."""
-        sizes = [part.bytes for part in self.parts if part.url is not None]
-        known = [size for size in sizes if size is not None]
-        return sum(known) if known and len(known) == len(self.parts) else None
+
+def by_hand(part: Part, folder: Path | str) -> str:
+    """What a person has to do to obtain a part."""
+    return (part.obtain or "").replace("{folder}", str(folder))
 
 
 def known_sources(config_dir: Path = CONFIG_DIR) -> list[str]:

@@ -1,7 +1,7 @@
 """One download: resumed after a cut, checked by hash, never half in place.
 
-The bytes go to a hidden `.part` file in the folder of the target. Only when its SHA-256 is the expected one is
-it renamed. A killed download goes on where it stopped, if the server still has the same file.
+The bytes go to a hidden `.part` file in the folder of the target. Only when its SHA-256 is the expected one
+is it renamed. A killed download goes on where it stopped, if the server still has the same file.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def part_file(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
 
 
-def download(wanted: Wanted, target: Path, patience: Patience = Patience()) -> None:
+PATIENT = Patience()
+
+
+def download(wanted: Wanted, target: Path, patience: Patience = PATIENT) -> None:
     """Download to `target`, which appears complete and verified or not at all.
 
     Raises:
@@ -213,8 +216,8 @@ def _verify(wanted: Wanted, part: Path) -> None:
     if wanted.sha256 is None:
         raise FetchError(
             f"{wanted.url}: no SHA-256 is known for it, so it was not put in place; what came has {size:,} "
-            f"bytes and SHA-256 {found}: if you trust it, enter 'sha256: {found}' in {wanted.said_in} and run "
-            f"fetch again, nothing is downloaded twice"
+            f"bytes and SHA-256 {found}: if you trust it, enter 'sha256: {found}' in {wanted.said_in} and "
+            f"run fetch again, nothing is downloaded twice"
         )
     if found != wanted.sha256:
         hint = "a web page" if _looks_like_html(part) else "another file, or it was altered"

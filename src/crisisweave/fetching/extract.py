@@ -1,9 +1,9 @@
 """Unpacking an archive that nobody vouches for.
 
-Every entry is looked at before any is written: only plain files and folders with plain names that stay inside,
-each name once (also for file systems that ignore case), no more and no larger than declared. What an entry
-really holds is counted while it is read, whatever its header says. The archive is unpacked into a temporary
-folder; the caller puts it in place by a rename.
+Every entry is looked at before any is written: only plain files and folders with plain names that stay
+inside, each name once (also for file systems that ignore case), no more and no larger than declared. What an
+entry really holds is counted while it is read, whatever its header says. The archive is unpacked into a
+temporary folder; the caller puts it in place by a rename.
 """
 
 from __future__ import annotations
@@ -217,6 +217,6 @@ def _damage_explained(archive: Path) -> Iterator[None]:
 
 def _hostile(archive: Path, entry: str, what: str) -> FetchError:
     return FetchError(
-        f"{archive}: entry '{ascii(entry)[1:-1]}' {what}, so nothing of the archive was unpacked; do not trust "
-        f"it, and tell the project if it is the official file"
+        f"{archive}: entry '{ascii(entry)[1:-1]}' {what}, so nothing of the archive was unpacked; do not "
+        f"trust it, and tell the project if it is the official file"
     )

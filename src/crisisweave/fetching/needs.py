@@ -1,0 +1,147 @@
+"""What a profile needs from outside: parts of sources, images, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crisisweave.config.captioner import Clip, PinnedFile
+from crisisweave.config.dataset import DatasetConfig
+from crisisweave.config.profile import Profile
+from crisisweave.config.source import FileCheck, Part, SourceConfig, known_sources, load_source
+from crisisweave.config.strict import nearest
+from crisisweave.datasets.loaders import listed_images, table_files
+from crisisweave.encoders.names import parse
+from crisisweave.errors import ConfigError
+from crisisweave.fetching.presence import Finding, Hashes, State, look
+
+
+@dataclass
+class NeededPart:
+    """A part of a source, and how much of it must be there."""
+
+    source: SourceConfig
+    part: Part
+    folder: Path
+    """The source's folder on this machine."""
+    files: list[FileCheck]
+    datasets: list[tuple[DatasetConfig, list[str]]] = field(default_factory=list)
+    """For images: the data sets and their tasks whose tables say which images must be there."""
+
+    def look(self, hashes: Hashes) -> list[Finding]:
+        """What is found of it."""
+        if not self.datasets:
+            return look(self.folder, self.files, self.part.folders, hashes)
+        return [self._images(config, tasks) for config, tasks in self.datasets]
+
+    def is_here(self, hashes: Hashes) -> bool:
+        """Whether all that is needed is there and right."""
+        return all(finding.state == "here" for finding in self.look(hashes))
+
+    def _images(self, config: DatasetConfig, tasks: list[str]) -> Finding:
+        names: set[str] = set()
+        for task in tasks:
+            for tables in table_files(config, task, self.folder).values():
+                names = names.union(*(listed_images(config, table) for table in tables if table.is_file()))
+        place = self.folder / self.part.folders[0].path
+        sizes = [path.stat().st_size for name in names if (path := self.folder / name).is_file()]
+        enough = len(sizes) == len(names) or (config.missing_images == "drop" and bool(sizes))
+        state: State = "here" if enough and sizes else "wrong" if sizes else "missing"
+        expected = f"{len(names):,} images that the tables name" if names else "images"
+        if config.missing_images == "drop":
+            expected += " (some may be missing: missing_images is drop)"
+        return Finding(place, state, expected, f"{len(sizes):,} of them", sum(sizes))
+
+
+@dataclass
+class Needs:
+    """Everything that must be brought to this machine before the offline steps can run."""
+
+    parts: list[NeededPart]
+    encoders: list[str] = field(default_factory=list)
+    """Names of encoders whose weights do not ship in a package."""
+    files: list[tuple[str, PinnedFile]] = field(default_factory=list)
+    """Captioner → a file of its published checkpoint."""
+
+
+def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
+    """What the profile's data sets, methods and captioners need."""
+    parts: dict[tuple[str, str, Path], NeededPart] = {}
+    for name in profile.datasets():
+        config = profile.dataset(name)
+        if config.registry is not None:
+            source = load_source(config.registry, profile.config_dir)
+            for needed in _parts_for(config, source, profile.tasks_of(name), data_root):
+                _join(parts, needed)
+    encoders, files = [], []
+    for run in profile.runs():
+        method = profile.method(run.dataset, run.task, run.method)
+        encoders += [use.name for use in (method.text, method.image) if use is not None]
+        if method.captioner is not None:
+            captioner = profile.captioner(method.captioner)
+            encoders.append(captioner.image.encoder)
+            if captioner.published is not None:
+                files += [(captioner.name, captioner.published.checkpoint)]
+                files += [(captioner.name, captioner.published.tokenizer)]
+            if isinstance(captioner.scorer, Clip):
+                files.append((captioner.name, captioner.scorer.weights))
+    remote = [name for name in dict.fromkeys(encoders) if parse(name).kind not in ("package", "tiny")]
+    return Needs(list(parts.values()), remote, _once(files))
+
+
+def needs_of_sources(names: Iterable[str], data_root: Path, config_dir: Path) -> Needs:
+    """All parts of the named sources.
+
+    Raises:
+        ConfigError: there is no such source.
+    """
+    known = known_sources(config_dir)
+    parts = []
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"there is no source '{name}'; {nearest(name, known)}")
+        source = load_source(name, config_dir)
+        folder = data_root / source.folder
+        parts += [NeededPart(source, part, folder, part.checks()) for part in source.parts]
+    return Needs(parts)
+
+
+def _parts_for(
+    config: DatasetConfig, source: SourceConfig, tasks: list[str], data_root: Path
+) -> Iterable[NeededPart]:
+    folder = data_root / config.folder
+    tables = {
+        table.relative_to(folder).as_posix()
+        for task in tasks
+        for split in table_files(config, task, folder).values()
+        for table in split
+    }
+    given = {place for part in source.parts for c in part.checks() for place in (c.path, c.alternative)}
+    if lacking := sorted(tables - given):
+        raise ConfigError(
+            f"data set '{config.name}' reads {lacking[0]}, which no part of source '{source.name}' gives; add it "
+            f"to the part's files"
+        )
+    for part in source.parts:
+        files = [check for check in part.checks() if {check.path, check.alternative} & tables]
+        if part.images and "image" in config.modalities:
+            yield NeededPart(source, part, folder, files, [(config, tasks)])
+        elif files:
+            yield NeededPart(source, part, folder, files)
+
+
+def _join(parts: dict[tuple[str, str, Path], NeededPart], needed: NeededPart) -> None:
+    """Two data sets may read the same part: then all that either needs must be there."""
+    key = (needed.source.name, needed.part.name, needed.folder)
+    if key not in parts:
+        parts[key] = needed
+        return
+    earlier = parts[key]
+    earlier.files += [check for check in needed.files if check not in earlier.files]
+    earlier.datasets += needed.datasets
+
+
+def _once(files: list[tuple[str, PinnedFile]]) -> list[tuple[str, PinnedFile]]:
+    """One entry for each path: captioners share their tokenizer and scorer."""
+    return list({pinned.file: (captioner, pinned) for captioner, pinned in files}.values())
