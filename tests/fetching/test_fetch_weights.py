@@ -1,0 +1,180 @@
+"""Weights from a hub: a local server speaks what its client needs, and serves a tiny generated model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from web_server import Request, Server
+
+from tiny_hub_model import REPOSITORY, REVISION, load, make
+
+ROOT = Path(__file__).parents[2]
+COMMAND = str(Path(sys.executable).parent / "crisisweave")
+
+
+class Hub(Server):
+    """A model hub with one repository at one commit; weights are large files, the rest is plain git."""
+
+    def __init__(self, files: dict[str, bytes], commit: str = REVISION, repository: str = REPOSITORY):
+        super().__init__()
+        self.files, self.commit = files, commit
+        self.altered: dict[str, bytes] = {}
+        for revision in (REVISION, "main"):
+            self.answers[f"/api/models/{repository}/revision/{revision}"] = self._info
+            self.answers[f"/api/models/{repository}/tree/{revision}"] = self._tree
+            for name in files:
+                self.answers[f"/{repository}/resolve/{revision}/{name}"] = self._file
+        self.answers[f"/api/models/{repository}"] = self._info
+
+    def _sibling(self, name: str) -> dict[str, Any]:
+        data = self.files[name]
+        git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        sibling: dict[str, Any] = {"rfilename": name, "size": len(data), "blobId": git}
+        if name.endswith(".safetensors"):
+            sha256 = hashlib.sha256(data).hexdigest()
+            sibling["lfs"] = {"sha256": sha256, "size": len(data), "pointerSize": 130}
+        return sibling
+
+    def _info(self, request: Request) -> None:
+        siblings = [self._sibling(name) for name in self.files]
+        body = {"_id": "1", "id": REPOSITORY, "sha": self.commit, "siblings": siblings, "tags": []}
+        request.reply(200, json.dumps(body).encode(), Content_Type="application/json")
+
+    def _tree(self, request: Request) -> None:
+        entries = []
+        for name in self.files:
+            sibling = self._sibling(name)
+            entry = {"type": "file", "path": name, "size": sibling["size"], "oid": sibling["blobId"]}
+            if lfs := sibling.get("lfs"):
+                entry["lfs"] = {"oid": lfs["sha256"], "size": lfs["size"], "pointerSize": 130}
+            entries.append(entry)
+        request.reply(200, json.dumps(entries).encode(), Content_Type="application/json")
+
+    def _file(self, request: Request) -> None:
+        name = request.path.split("/resolve/")[1].partition("/")[2]
+        sibling = self._sibling(name)
+        etag = sibling["lfs"]["sha256"] if "lfs" in sibling else sibling["blobId"]
+        data = self.altered.get(name, self.files[name])
+        request.reply(200, data, ETag=f'"{etag}"', X_Repo_Commit=self.commit)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a tiny BERT, and some that nobody reads."""
+    folder = tmp_path_factory.mktemp("model")
+    make("bert", folder)
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return {**files, "README.md": b"# Tiny", "pytorch_model.bin": b"pickled", "onnx/model.onnx": b"x"}
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Iterator[Path]:
+    """A profile in which one method reads the hub's model."""
+    values = {
+        "name": "p",
+        "override": {"text": {"text": {"name": f"hub:{REPOSITORY}@{REVISION}"}}},
+        "experiments": [{"dataset": "demo", "task": "informative", "methods": ["text"], "seeds": [1]}],
+    }
+    path = tmp_path / "p.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def run(*arguments: str, cache: Path, hub: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("CRISISWEAVE_", "HF_"))}
+    environment |= {"HF_HUB_CACHE": str(cache), "HF_ENDPOINT": hub, "HF_HUB_DISABLE_TELEMETRY": "1", **more}
+    return subprocess.run(
+        [COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_what_is_fetched_is_loaded_offline(tmp_path: Path, profile: Path, model: dict[str, bytes]) -> None:
+    cache = tmp_path / "cache"
+    with Hub(model) as hub:
+        before = run("data", "status", "--profile", str(profile), cache=cache, hub=hub.url)
+        assert before.returncode == 1
+        assert hub.seen == [], "only fetch goes to the network"
+        done = run("fetch", "--profile", str(profile), cache=cache, hub=hub.url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"hub:{REPOSITORY}@{REVISION}: fetched and verified" in done.stdout
+        asked = len(hub.seen)
+        again = run("fetch", "--profile", str(profile), cache=cache, hub=hub.url)
+        assert f"hub:{REPOSITORY}@{REVISION}: is here" in again.stdout
+        assert len(hub.seen) == asked
+    snapshot = cache / "models--somebody--tiny" / "snapshots" / REVISION
+    read = {path.name for path in snapshot.iterdir()}
+    assert {"config.json", "tokenizer.json", "model.safetensors"} <= read
+    assert not read & {"README.md", "pytorch_model.bin", "onnx"}
+    assert load(cache)["tokens"] == ["[CLS]", "the", "bridge", "is", "down", "[SEP]"]
+    after = run("data", "status", "--profile", str(profile), cache=cache, hub="http://127.0.0.1:1")
+    assert after.returncode == 0
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return next(line for line in done.stdout.splitlines() if "MISSING. " in line)
+
+
+def test_a_moved_revision_is_refused(tmp_path: Path, profile: Path, model: dict[str, bytes]) -> None:
+    with Hub(model, commit="f" * 40) as hub:
+        done = run("fetch", "--profile", str(profile), cache=tmp_path / "cache", hub=hub.url)
+    assert f"the hub answers with revision {'f' * 40}, not the pinned one" in refusal(done)
+
+
+def test_an_unknown_revision_is_refused(tmp_path: Path, profile: Path, model: dict[str, bytes]) -> None:
+    with Hub(model) as hub:
+        hub.answers[f"/api/models/{REPOSITORY}/revision/{REVISION}"] = lambda request: request.reply(
+            404, b'{"error": "Invalid rev id"}', X_Error_Code="RevisionNotFound"
+        )
+        done = run("fetch", "--profile", str(profile), cache=tmp_path / "cache", hub=hub.url)
+    assert "the hub has no such revision; correct it" in refusal(done)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_an_altered_file_is_thrown_away(
+    tmp_path: Path, profile: Path, model: dict[str, bytes], name: str
+) -> None:
+    cache = tmp_path / "cache"
+    with Hub(model) as hub:
+        hub.altered[name] = model[name][:-1] + b"?"
+        done = run("fetch", "--profile", str(profile), cache=cache, hub=hub.url)
+        assert f"{name} has hash" in refusal(done)
+        assert run("data", "status", "--profile", str(profile), cache=cache, hub=hub.url).returncode == 1
+        hub.altered.clear()
+        assert run("fetch", "--profile", str(profile), cache=cache, hub=hub.url).returncode == 0
+
+
+def test_a_repository_without_safetensors_is_refused(
+    tmp_path: Path, profile: Path, model: dict[str, bytes]
+) -> None:
+    files = {name: data for name, data in model.items() if not name.endswith(".safetensors")}
+    with Hub(files) as hub:
+        done = run("fetch", "--profile", str(profile), cache=tmp_path / "cache", hub=hub.url)
+    assert "that revision has no safetensors weights" in refusal(done)
+
+
+def test_an_unreachable_hub_is_one_sentence(tmp_path: Path, profile: Path) -> None:
+    done = run("fetch", "--profile", str(profile), cache=tmp_path / "cache", hub="http://127.0.0.1:1")
+    assert "http://127.0.0.1:1 could not be reached or refused" in refusal(done)
+
+
+def test_an_offline_switch_is_not_overridden(tmp_path: Path, profile: Path) -> None:
+    done = run(
+        "fetch",
+        "--profile",
+        str(profile),
+        cache=tmp_path / "cache",
+        hub="http://127.0.0.1:1",
+        HF_HUB_OFFLINE="1",
+    )
+    assert "HF_HUB_OFFLINE is set, so nothing can be fetched" in refusal(done)
