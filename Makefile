@@ -18,10 +18,13 @@ test: $(READY)
 	$(BIN)/pytest -m "slow or not slow" --durations=10
 
 check: $(READY)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks workflow
+	$(BIN)/ruff format --check src tests benchmarks workflow
 	$(BIN)/mypy
+	$(BIN)/mypy workflow/*.py
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/python workflow/step_code.py
 
 env: $(READY)
 
@@ -33,8 +36,8 @@ $(READY): envs/torch-$(TORCH).lock envs/weights.lock envs/requirements.lock pypr
 lock:
 	PYTHON=$(PYTHON) bash envs/lock.sh
 
-# What the workflow made; data/raw is left alone but for the generated demo.
+# What the workflow made; data/raw is left alone.
 clean:
-	rm -rf data/raw/demo data/prepared data/images data/audit data/features data/text-features
+	rm -rf data/demo data/prepared data/images data/audit data/features data/text-features
 	rm -rf data/captioners data/captions results logs .cache .snakemake
 	find reports -mindepth 1 ! -name README.md -delete

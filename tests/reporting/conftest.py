@@ -2,7 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_up_project import Project, build_project
+from made_up_project import Project, about, build_project
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def make_report(built: Project, tmp_path: Path) -> Callable[..., Path]:
             "audits": built.audits,
             "stores": built.stores,
             "captions": built.captions,
-            "redact": {"demo": False},
+            "about": about(demo=False),
             "ceilings": built.ceilings,
         }
         report(built.tables, tmp_path / name, **{**arguments, **changes})

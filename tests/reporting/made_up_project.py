@@ -11,11 +11,18 @@ import pandas as pd
 from crisisweave.evaluation.aggregate import aggregate
 from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.files import write_json, write_parquet
+from crisisweave.reporting.datasets import About
 
 CLASSES = ["calm", "flood", "<i>quake"]
 EVENTS = ['storm "Ann" & <b>sons</b>', "river'rise"]
 TWEETS = ["<script>alert('tweet')</script> Réfugiés 🌊", 'they said "run" & ran', "all is quiet"]
 SPLITS = {"train": 40, "dev": 10, "test": 30, "heldout": 12}
+
+
+def about(**redact: bool) -> dict[str, About]:
+    """What is said about the two data sets; both are redacted unless something else is said."""
+    title, licence = "The <em>made-up</em> set", "CC0, see https://example.org/licence"
+    return {name: About(title, licence, redact.get(name, True)) for name in ("demo", "real")}
 
 
 @dataclass
@@ -63,8 +70,6 @@ def _prepared(root: Path, dataset: str, table: pd.DataFrame) -> Path:
         {
             "dataset": dataset,
             "task": "harm",
-            "title": "The <em>made-up</em> set",
-            "licence": "CC0, see https://example.org/licence",
             "classes": CLASSES,
             "counts": {},
             "rows": SPLITS,

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up_project import TWEETS, Project
+from made_up_project import TWEETS, Project, about
 from PIL import Image
 
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
+from crisisweave.reporting.datasets import About
 from crisisweave.reporting.pages import report
 from crisisweave.reporting.thumbnails import sample_ids
 
@@ -134,7 +135,7 @@ def test_data_pages_show_counts(make_report: Make) -> None:
 def test_withheld_data_leaves_no_text_and_no_image(make_report: Make) -> None:
     folder = make_report()
     assert len(list((folder / "pages/images/demo").iterdir())) == 24
-    make_report(redact={"demo": True})
+    make_report(about=about())
     assert not list(folder.rglob("*.jpg"))
     for name in ("pages/data-demo.html", "pages/data-real.html"):
         page = pages(folder)[name]
@@ -144,8 +145,13 @@ def test_withheld_data_leaves_no_text_and_no_image(make_report: Make) -> None:
             assert words not in page.text
 
 
-def test_a_data_set_that_is_not_named_is_redacted(make_report: Make) -> None:
-    assert "withheld" in pages(make_report(redact={}))["pages/data-demo.html"].text
+def test_a_data_set_is_redacted_unless_something_else_is_said() -> None:
+    assert About(title="A set", licence="none stated").redact
+
+
+def test_a_data_set_of_which_nothing_is_said_stops_the_report(make_report: Make) -> None:
+    with pytest.raises(DataError, match="nothing is said about data set 'demo'"):
+        make_report(about={})
 
 
 def test_pages_of_data_sets_that_left_are_removed(make_report: Make, built: Project) -> None:
@@ -179,7 +185,7 @@ def test_missing_inputs_stop_before_anything_is_written(
     make_report: Make, built: Project, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=r"holds no tables\.json; run `crisisweave aggregate` first"):
-        report(tmp_path, tmp_path / "reports", datasets=[], redact={})
+        report(tmp_path, tmp_path / "reports", datasets=[], about={})
     with pytest.raises(DataError, match="no prepared task of data set 'demo' is given"):
         make_report(datasets=built.datasets[1:])
     with pytest.raises(DataError, match=r"ceilings\.json: no such file"):
@@ -187,5 +193,5 @@ def test_missing_inputs_stop_before_anything_is_written(
     with pytest.raises(DataError, match="cannot name a page"):
         make_report(datasets=[tmp_path / 'de"mo' / "harm"])
     with pytest.raises(DataError, match=r"dataset\.json: no such file"):
-        make_report(datasets=[*built.datasets, tmp_path / "other" / "harm"])
+        make_report(datasets=[tmp_path / "demo" / "harm"], audits=[], stores=[], captions=[])
     assert not (tmp_path / "reports").exists()

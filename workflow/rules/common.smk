@@ -85,13 +85,13 @@ def made_from(step, **parts):
 
     def value(wildcards):
         try:
-            stated = {
+            given = {
                 k: part(wildcards) if callable(part) else part
                 for k, part in parts.items()
             }
         except CrisisWeaveError as error:
             raise WorkflowError(str(error))
-        return json.dumps({**made, **stated}, sort_keys=True)
+        return json.dumps({**made, **given}, sort_keys=True)
 
     return value
 

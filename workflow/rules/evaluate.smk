@@ -46,7 +46,7 @@ rule evaluate_transfer:
     params:
         made_from=made_from("evaluate"),
     message:
-        "Evaluate {wildcards.method} on {wildcards.target}, seed {wildcards.seed}"
+        "Evaluate {wildcards.method} of {wildcards.dataset}/{wildcards.task} on {wildcards.target}, seed {wildcards.seed}"
     shell:
         "crisisweave evaluate --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed}"

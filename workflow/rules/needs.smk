@@ -18,6 +18,11 @@ for name in PROFILE.datasets():
             raise WorkflowError(str(error))
 
 
+def stated(model, **which):
+    """What a part of the config says beyond defaults, which code holds: a new key with a default is no change."""
+    return model.model_dump(mode="json", exclude_defaults=True, **which)
+
+
 def raw_manifest(dataset):
     """The manifest of a generated data set, with the hashes of all its files; given data has none."""
     settings = PROFILE.dataset(dataset)
@@ -41,7 +46,7 @@ def raw_image_digest(wildcards):
 def dataset_config(wildcards):
     """The part of a data set's config on which its prepared tasks depend."""
     settings = PROFILE.dataset(wildcards.dataset)
-    task = settings.tasks[wildcards.task].model_dump(mode="json")
+    task = stated(settings.tasks[wildcards.task])
     keys = [
         "loader",
         "folder",
@@ -49,16 +54,14 @@ def dataset_config(wildcards):
         "missing_images",
         "held_out_events",
         "events",
-        "title",
-        "licence",
     ]
-    return {**settings.model_dump(mode="json", include=set(keys)), "task": task}
+    return {**stated(settings, include=set(keys)), "task": task}
 
 
 def store_config(wildcards):
     """The part of a data set's config on which its image store depends."""
     keys = {"shorter_side", "missing_images"}
-    return PROFILE.dataset(wildcards.dataset).model_dump(mode="json", include=keys)
+    return stated(PROFILE.dataset(wildcards.dataset), include=keys)
 
 
 def prepared(dataset, tasks):
@@ -95,7 +98,7 @@ def method_of(wildcards):
 def method_config(wildcards):
     """The resolved config of a run's method without what it says to the reader, and its family's version."""
     method = method_of(wildcards)
-    config = method.model_dump(mode="json", exclude=DESCRIPTIVE)
+    config = stated(method, exclude=DESCRIPTIVE)
     return {**config, "family_version": family_version(method.family)}
 
 
@@ -111,20 +114,20 @@ def classes_of(wildcards):
 
 def target_config(wildcards):
     """A transfer's target with its class map."""
-    return PROFILE.transfer(wildcards.target).model_dump(mode="json")
+    return stated(PROFILE.transfer(wildcards.target))
 
 
 def captioner_config(wildcards):
     """What a captioner's weights depend on: of the decoding, only the longest caption."""
     settings = PROFILE.captioner(wildcards.captioner)
-    made = settings.model_dump(mode="json", exclude=DESCRIPTIVE | {"decoding"})
+    made = stated(settings, exclude=DESCRIPTIVE | {"decoding"})
     return {**made, "max_tokens": settings.decoding.max_tokens}
 
 
 def captions_config(wildcards):
     """What captions depend on besides the captioner's weights."""
     settings = PROFILE.captioner(wildcards.captioner)
-    return settings.decoding.model_dump(mode="json", exclude={"batch_size"})
+    return stated(settings.decoding, exclude={"batch_size"})
 
 
 def captioner_inputs(wildcards):
@@ -313,8 +316,11 @@ def report_config(wildcards):
     for path in sorted(TEMPLATES.iterdir()):
         digest.update(b"%s\0%s\0" % (path.name.encode(), path.read_bytes()))
     return {
-        "redistributable": {
-            n: PROFILE.dataset(n).redistributable for n in PROFILE.datasets()
+        "about": {
+            n: stated(
+                PROFILE.dataset(n), include={"title", "licence", "redistributable"}
+            )
+            for n in PROFILE.datasets()
         },
         "templates": digest.hexdigest(),
     }

@@ -55,7 +55,8 @@ rule combine_transfer:
     params:
         made_from=made_from("combine", method=method_config),
     message:
-        "Combine decisions by {wildcards.method} on {wildcards.target}, seed {wildcards.seed}"
+        "Combine decisions by {wildcards.method} of {wildcards.dataset}/{wildcards.task} on {wildcards.target},"
+        " seed {wildcards.seed}"
     shell:
         "crisisweave combine --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed}"

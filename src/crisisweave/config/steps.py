@@ -3,8 +3,8 @@
 A step's results go stale when its inputs, its part of the config, its version or the locked version of one of
 its libraries changes. Raise a step's version in the commit that changes what the step computes; leave it for
 anything else (comments, messages, speed), so that nobody's finished work is thrown away for nothing.
-`python workflow/step_code.py` says which steps' code has changed since their version was last confirmed, and a
-test holds it: no change to a step can be forgotten.
+`python workflow/step_code.py` says which steps' code has changed since their version was last confirmed, and
+a test holds it: no change to a step can be forgotten.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def made_by(step: str, locks: Path) -> dict[str, Any]:
     pinned = _pinned(locks)
     for name in STEPS[step].libraries:
         if name not in pinned:
-            raise ConfigError(f"{locks}: no lock pins {name}, on which the step {step} depends; renew the locks")
+            raise ConfigError(f"{locks}: no lock pins {name}, needed by the step {step}; renew the locks")
     return {
         "version": STEPS[step].version,
         "libraries": {name: pinned[name] for name in STEPS[step].libraries},

@@ -72,8 +72,6 @@ def prepare(config: DatasetConfig, task: str, data_root: Path, out: Path) -> Non
     description = {
         "dataset": config.name,
         "task": task,
-        "title": config.title,
-        "licence": config.licence,
         "classes": config.tasks[task].classes,
         **_counts(config, task, instances),
         "sources": {

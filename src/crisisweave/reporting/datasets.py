@@ -70,12 +70,22 @@ def by_dataset(
     return [found[name] for name in sorted(found)]
 
 
-def data_page(sources: Sources, redact: bool, seed: int) -> tuple[Record, dict[str, bytes]]:
+@dataclass(frozen=True)
+class About:
+    """What a data set's config says to the reader."""
+
+    title: str
+    licence: str
+    redact: bool = True
+    """Leave out every text and image."""
+
+
+def data_page(sources: Sources, about: About, seed: int) -> tuple[Record, dict[str, bytes]]:
     """What the page of one data set shows, and the thumbnails that belong to it.
 
     Args:
         sources: the data set's folders.
-        redact: leave out every text and image.
+        about: what the data set's config says to the reader.
         seed: of the random sample.
 
     Returns:
@@ -85,12 +95,11 @@ def data_page(sources: Sources, redact: bool, seed: int) -> tuple[Record, dict[s
         DataError: a file of a folder is missing.
     """
     tasks = [_task(folder) for folder in sources.prepared]
-    first = tasks[0]["description"]
     page: Record = {
         "name": sources.name,
-        "title": first["title"],
-        "licence": first["licence"],
-        "redact": redact,
+        "title": about.title,
+        "licence": about.licence,
+        "redact": about.redact,
         "tasks": tasks,
         "audit": None if sources.audit is None else _audit(_json(sources.audit / "audit.json")),
         "images": None if sources.store is None else _json(sources.store / "images.json"),
@@ -98,7 +107,7 @@ def data_page(sources: Sources, redact: bool, seed: int) -> tuple[Record, dict[s
         "sample": [],
         "sample_task": None,
     }
-    if redact:
+    if about.redact:
         return page, {}
     finest = max(tasks, key=lambda task: (len(task["labels"]), len(task["table"])))
     page["sample_task"] = finest["name"]

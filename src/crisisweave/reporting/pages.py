@@ -10,7 +10,7 @@ from crisisweave.errors import DataError
 from crisisweave.files import atomic_path, read_json, write_text
 from crisisweave.progress import track
 from crisisweave.reporting import numbers
-from crisisweave.reporting.datasets import by_dataset, data_page
+from crisisweave.reporting.datasets import About, by_dataset, data_page
 from crisisweave.reporting.results import Ceilings, provenance, sections
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def report(
     audits: Sequence[Path] = (),
     stores: Sequence[Path] = (),
     captions: Sequence[Path] = (),
-    redact: Mapping[str, bool],
+    about: Mapping[str, About],
     ceilings: Mapping[str, Path] | None = None,
 ) -> None:
     """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
@@ -45,20 +45,23 @@ def report(
         audits: audit folders, `<dataset>`.
         stores: image stores, `<dataset>`.
         captions: caption folders, `<dataset>/<captioner>`.
-        redact: data set → whether its texts and images are left out; one that is not named is redacted.
+        about: data set → its title and licence, and whether its texts and images are left out.
         ceilings: data set → `ceilings.json`, for generated data whose best possible scores are known.
 
     Raises:
-        DataError: an input is missing, or a folder belongs to no data set.
+        DataError: an input is missing, a folder belongs to no data set, or `about` lacks one.
     """
     results = _tables(tables)
     pages: dict[str, str] = {}
     images: dict[str, bytes] = {}
     environment = _environment()
     sources = by_dataset(datasets, audits, stores, captions)
+    for source in sources:
+        if source.name not in about:
+            raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
     links = [{"name": source.name, "file": f"pages/data-{source.name}.html"} for source in sources]
     for source, link in track(list(zip(sources, links, strict=True)), "data pages"):
-        page, thumbnails = data_page(source, redact.get(source.name, True), SAMPLE_SEED)
+        page, thumbnails = data_page(source, about[source.name], SAMPLE_SEED)
         images.update({f"{source.name}/{name}": content for name, content in thumbnails.items()})
         pages[link["file"]] = environment.get_template("data.html").render(
             page=page, links=links, here=link["file"], root="../", sample_seed=SAMPLE_SEED
