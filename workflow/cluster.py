@@ -104,7 +104,7 @@ def check_requests(folder: Path, jobs: Iterable[Any]) -> None:
         # The first question leaves no trace, but its answer is also no where nodes are only down or drained.
         if _sbatch(folder, "--test-only", *options).returncode == 0:
             continue
-        # This one is refused only where the job can never run. It is to start tomorrow and is taken back at once.
+        # This one is refused only where the job can never run. It would start tomorrow; it is taken back now.
         answer = _sbatch(folder, "--begin=now+1day", "--parsable", *options)
         if answer.returncode != 0:
             raise _refusal(options, names, _reason(answer.stderr))

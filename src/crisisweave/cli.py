@@ -296,7 +296,10 @@ def train(
     method: MethodName,
     seed: Seed,
     profile: ProfilePath = DEFAULT_PROFILE,
-    checkpoint_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 120.0,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(envvar="CRISISWEAVE_CHECKPOINT_EVERY", help="Seconds between two checkpoints."),
+    ] = 120.0,
 ) -> None:
     """Train one method on one data set and task with one seed; goes on from a checkpoint if there is one."""
     from crisisweave.layout import Sources
@@ -406,10 +409,13 @@ def aggregate(profile: ProfilePath = DEFAULT_PROFILE) -> None:
 
     resolved = _profile(profile)
     folders = []
+    histories = []
     for run in resolved.runs():
+        if not resolved.method(run.dataset, run.task, run.method).is_decision:
+            histories.append(run.folder / "history.csv")
         folders.append(run.folder)
         folders += [run.folder / "transfer" / target for target in resolved.transfers_of(run)]
-    step(folders, TABLES)
+    step(folders, TABLES, histories)
 
 
 @app.command()

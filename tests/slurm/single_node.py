@@ -2,8 +2,8 @@
 
     python tests/slurm/single_node.py        # starts it, waits for Ctrl-C, stops it
 
-Partitions `cpu` (default) and `gpu`; two fake GPUs, which are two empty files, on a node that pretends to
-have eight cores. Needs root, because SLURM's clients read /etc/slurm/slurm.conf, and the Debian packages
+Partitions `cpu` (default) and `gpu`; eight fake GPUs, which are empty files, on a node that pretends to
+have sixteen cores. Needs root, because SLURM's clients read /etc/slurm/slurm.conf, and the Debian packages
 slurmctld, slurmd, slurm-client and munge, which are installed where they are missing. A machine that has a
 SLURM configuration of its own is refused.
 """
@@ -18,13 +18,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 CLIENTS = Path("/etc/slurm")
 FOLDER = Path("/run/crisisweave-slurm")
 PACKAGES = ["slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins", "munge"]
-CORES, GPUS = 8, 2
+CORES, GPUS = 16, 8
 
 # Why what stands here: no cgroups and no systemd in a container, so processes are found and memory is watched
 # the old way; short scheduling intervals, because the tests' jobs last seconds.
@@ -60,12 +61,27 @@ MinJobAge=3600
 KillWait=5
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
+JobSubmitPlugins=lua
 GresTypes=gpu
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 """
+
+# Stands in for a site's accounting data base: the one account here is `lab`.
+ACCOUNTS = """\
+function slurm_job_submit(job, partitions, user)
+  if job.account ~= nil and job.account ~= "lab" then
+    return slurm.ESLURM_INVALID_ACCOUNT
+  end
+  return slurm.SUCCESS
+end
+function slurm_job_modify(job, old, partitions, user)
+  return slurm.SUCCESS
+end
+"""
+FILES = ["slurm.conf", "gres.conf", "job_submit.lua"]
 
 
 class ClusterError(Exception):
@@ -105,6 +121,7 @@ class SingleNode:
         FOLDER.chmod(0o755)
         self._lock = (FOLDER / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # a second test run waits until this one is done
+        stop_forgotten()
         try:
             self._write_files()
             self._start("munged", *munged(), user="munge")
@@ -121,7 +138,7 @@ class SingleNode:
         """Stops the daemons by their process ids and takes the configuration away."""
         for name in reversed(list(self._daemons)):
             self.stop(name)
-        for name in ("slurm.conf", "gres.conf"):
+        for name in FILES:
             (CLIENTS / name).unlink(missing_ok=True)
         assert self._lock is not None
         self._lock.close()
@@ -135,7 +152,7 @@ class SingleNode:
         """Start slurmctld; unless `clean`, it finds the jobs that it knew when it was stopped."""
         options = ["-c"] if clean else []
         self._start("slurmctld", "slurmctld", "-D", *options, "-f", str(FOLDER / "slurm.conf"))
-        until(lambda: answers("scontrol", "ping"), "slurmctld answers")
+        until(lambda: answers("scontrol", "ping"), f"slurmctld answers (see {FOLDER}/slurmctld.log)")
 
     def stop(self, name: str, how: int = signal.SIGTERM) -> None:
         """Stop a daemon by its process id and wait for its end."""
@@ -173,13 +190,14 @@ class SingleNode:
         (FOLDER / "slurm.conf").write_text(CONFIG.format(**values))
         files = f"{FOLDER}/gpus/gpu[0-{GPUS - 1}]"
         (FOLDER / "gres.conf").write_text(f"NodeName={self.node} Name=gpu Count={GPUS} File={files}\n")
+        (FOLDER / "job_submit.lua").write_text(ACCOUNTS)
         (FOLDER / "munge/key").write_bytes(os.urandom(1024))
         (FOLDER / "munge/key").chmod(0o400)
         for path in (FOLDER / "munge", FOLDER / "munge/key"):
             shutil.chown(path, "munge", "munge")
         (FOLDER / "munge").chmod(0o711)  # clients of any user reach the socket
         CLIENTS.mkdir(exist_ok=True)
-        for name in ("slurm.conf", "gres.conf"):
+        for name in FILES:
             (CLIENTS / name).unlink(missing_ok=True)
             (CLIENTS / name).symlink_to(FOLDER / name)
 
@@ -192,7 +210,7 @@ def check_machine() -> None:
     """
     if os.geteuid() != 0:
         raise ClusterError("the SLURM tests set up a cluster under /etc/slurm and /run: run them as root")
-    for name in ("slurm.conf", "gres.conf"):
+    for name in FILES:
         file = CLIENTS / name
         if (file.exists() or file.is_symlink()) and file.resolve() != FOLDER / name:
             raise ClusterError(
@@ -220,12 +238,26 @@ def munged() -> list[str]:
     return ["munged", "-F", "-f", *(f"--{option}={FOLDER}/munge/{file}" for option, file in names.items())]
 
 
+def stop_forgotten() -> None:
+    """Stop the daemons of a cluster whose test run was killed."""
+    for record in FOLDER.glob("*.started"):
+        command_line = Path("/proc") / record.read_text() / "cmdline"
+        if command_line.exists() and str(FOLDER) in command_line.read_text():
+            os.kill(int(record.read_text()), signal.SIGKILL)
+
+
 def answers(*command: str) -> bool:
     """Whether a command ends well."""
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+def interrupted(*_: object) -> None:
+    """SIGTERM ends the command as Ctrl-C does: in order."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
-    with SingleNode():
+    signal.signal(signal.SIGTERM, interrupted)
+    with SingleNode(), suppress(KeyboardInterrupt):
         print("SLURM runs; Ctrl-C stops it", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()

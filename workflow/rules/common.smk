@@ -112,3 +112,11 @@ onstart:
         raise WorkflowError(
             f"another run is active in {Path.cwd()}: wait for it, or work in another clone"
         )
+    if workflow.executor_plugin.name == "slurm":
+        sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+        import cluster
+
+        try:
+            cluster.prepare(Path.cwd(), workflow.dag.get_jobs_or_groups())
+        except CrisisWeaveError as error:
+            raise WorkflowError(str(error))

@@ -58,8 +58,13 @@ rule aggregate:
         metrics=run_files("metrics.json"),
         predictions=run_files("predictions.parquet"),
         records=[str(run.folder / "run.json") for run in RUNS],
+        histories=[
+            str(run.folder / "history.csv") for run in RUNS if run.method in TRAINED
+        ],
     output:
         TABLES,
+        metrics="results/tables/metrics.json",
+        plots=directory("results/tables/plots"),
     log:
         "logs/aggregate.log",
     benchmark:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "workflow", "config", "profiles", "envs", "src"]
+ROOT = Path(__file__).parents[1]
+PARTS = ["Snakefile", "workflow", "config", "profiles", "slurm", "envs", "src"]
 BIN = Path(sys.executable).parent
 
 
@@ -29,7 +29,9 @@ class Checkout:
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             source = ROOT / part
-            if source.is_dir():
+            if source.is_symlink():
+                (folder / part).symlink_to(source.readlink())
+            elif source.is_dir():
                 skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
                 shutil.copytree(source, folder / part, ignore=skipped, symlinks=True)
             else:
