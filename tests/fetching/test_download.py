@@ -156,9 +156,9 @@ def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_another_size_than_expected_is_noticed_before_the_download(tmp_path: Path) -> None:
-    with Server({"/f": gives(BODY)}) as server:
-        with pytest.raises(FetchError, match="offers 1,024,000 bytes where 5 are expected"):
-            download(wanted(f"{server.url}/f", size=5), tmp_path / "f", HASTY)
+    said = "offers 1,024,000 bytes where 5 are expected"
+    with Server({"/f": gives(BODY)}) as server, pytest.raises(FetchError, match=said):
+        download(wanted(f"{server.url}/f", size=5), tmp_path / "f", HASTY)
     assert files(tmp_path) == []
 
 
@@ -170,9 +170,9 @@ def test_an_endless_answer_is_ended_at_the_expected_size(tmp_path: Path) -> None
         while True:
             request.wfile.write(BODY)
 
-    with Server({"/f": endless}) as server:
-        with pytest.raises(FetchError, match="sends more than the expected 1,024,000 bytes"):
-            download(wanted(f"{server.url}/f", size=len(BODY)), tmp_path / "f", HASTY)
+    said = "sends more than the expected 1,024,000 bytes"
+    with Server({"/f": endless}) as server, pytest.raises(FetchError, match=said):
+        download(wanted(f"{server.url}/f", size=len(BODY)), tmp_path / "f", HASTY)
     assert files(tmp_path) == []
 
 

@@ -251,7 +251,7 @@ def test_a_profile_fetches_only_what_it_needs(project: Project) -> None:
     project.source("humaid", whole, unneeded, folder="humaid")
     before = project.run("data", "status", "--profile", "p.yaml")
     assert before.returncode == 1
-    assert "humaid is missing. To obtain it: crisisweave fetch --source humaid" in before.stdout
+    assert "humaid is missing. To obtain it: `crisisweave fetch --source humaid`" in before.stdout
     done = project.run("fetch", "--profile", "p.yaml")
     assert done.returncode == 0, done.stdout
     assert project.server.seen == ["GET /h.zip"]

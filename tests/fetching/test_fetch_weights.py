@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
-from web_server import Request, Server
+from web_server import Request, Server, gives
 
+from crisisweave.config.strict import read_yaml
 from tiny_hub_model import REPOSITORY, REVISION, load, make
 
 ROOT = Path(__file__).parents[2]
@@ -178,3 +180,80 @@ def test_an_offline_switch_is_not_overridden(tmp_path: Path, profile: Path) -> N
         HF_HUB_OFFLINE="1",
     )
     assert "HF_HUB_OFFLINE is set, so nothing can be fetched" in refusal(done)
+
+
+def captioner_profile(folder: Path, server: Server, pinned: dict[str, dict[str, Any]]) -> Path:
+    """A copy of the config in which captioner clip_cc's files lie on the server, and a profile with it."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    path = folder / "config" / "captioners" / "clip_cc.yaml"
+    values = read_yaml(path)
+    values["published"]["checkpoint"] |= pinned.get("checkpoint", {})
+    values["published"]["tokenizer"] |= {"url": f"{server.url}/tokenizer.json", **pinned["tokenizer"]}
+    values["scorer"]["weights"] |= {"url": f"{server.url}/clip", **pinned["scorer"]}
+    values["image"]["encoder"] = "tiny:conv"
+    path.write_text(yaml.safe_dump(values))
+    profile = {
+        "name": "p",
+        "override": {"cmb": {"text": {"name": "tiny:bert"}}},
+        "experiments": [{"dataset": "demo", "task": "informative", "methods": ["cmb"], "seeds": [1]}],
+    }
+    (folder / "p.yaml").write_text(yaml.safe_dump(profile))
+    return folder / "p.yaml"
+
+
+def test_published_files_of_a_captioner_are_fetched_by_hash_and_the_rest_is_told(tmp_path: Path) -> None:
+    good, clip = b"tokens", b"weights"
+    with Server({"/tokenizer.json": gives(good), "/clip": gives(clip)}) as server:
+        pinned = {
+            "tokenizer": {"sha256": hashlib.sha256(good).hexdigest()},
+            "scorer": {"sha256": hashlib.sha256(b"other").hexdigest()},
+        }
+        captioner_profile(tmp_path, server, pinned)
+        done = subprocess.run(
+            [COMMAND, "fetch", "--profile", "p.yaml", "--weights", "w"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("captioner clip_cc, clipcap/conceptual_weights.pt: MISSING.")
+    assert "has to be obtained by hand: The link 'Conceptual Captions pretrained model'" in lines[0]
+    assert lines[1] == "captioner clip_cc, gpt2/tokenizer.json: fetched and verified"
+    assert f"expected {hashlib.sha256(b'other').hexdigest()} (config/captioners/clip_cc.yaml)" in lines[2]
+    assert [path.name for path in (tmp_path / "w").rglob("*") if path.is_file()] == ["tokenizer.json"]
+
+
+def test_an_unpinned_model_is_fetched_by_its_own_library(tmp_path: Path) -> None:
+    make_weights = (
+        "import sys\n"
+        "from crisisweave.encoders.torchvision_compat import prepare_torchvision\n"
+        "prepare_torchvision()\n"
+        "import timm\n"
+        "from safetensors.torch import save_file\n"
+        "model = timm.create_model('test_vit.r160_in1k', pretrained=False)\n"
+        "save_file(model.state_dict(), sys.argv[1])\n"
+    )
+    weights = tmp_path / "model.safetensors"
+    subprocess.run([sys.executable, "-c", make_weights, str(weights)], check=True, capture_output=True)
+    values = {
+        "name": "p",
+        "override": {"image": {"image": {"name": "timm:test_vit.r160_in1k", "size": 160}}},
+        "experiments": [{"dataset": "demo", "task": "informative", "methods": ["image"], "seeds": [1]}],
+    }
+    path = tmp_path / "p.yaml"
+    path.write_text(yaml.safe_dump(values))
+    cache = tmp_path / "cache"
+    files = {"model.safetensors": weights.read_bytes(), "config.json": b"{}"}
+    with Hub(files, repository="timm/test_vit.r160_in1k") as hub:
+        done = run("fetch", "--profile", str(path), cache=cache, hub=hub.url)
+        assert "timm:test_vit.r160_in1k: fetched and verified" in done.stdout, done.stdout + done.stderr
+    status = run("data", "status", "--profile", str(path), cache=cache, hub="http://127.0.0.1:1")
+    assert status.returncode == 0, status.stdout
+    code = (
+        "from crisisweave.encoders.image import load_image_encoder\n"
+        "load_image_encoder('timm:test_vit.r160_in1k')"
+    )
+    environment = {**os.environ, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)

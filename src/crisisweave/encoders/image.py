@@ -154,7 +154,7 @@ def _timm(name: EncoderName) -> ImageEncoder:
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
-            f"and fetch its weights into this machine's model cache on a machine with internet"
+            f"and run 'crisisweave fetch' with the same profile on a machine with internet"
         ) from error
     config = network.pretrained_cfg
     return ImageEncoder(network, network.num_features, Normalisation(config["mean"], config["std"]))
@@ -169,7 +169,7 @@ def _open_clip(name: EncoderName) -> ImageEncoder:
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
-            f"and fetch its weights into this machine's model cache on a machine with internet"
+            f"and run 'crisisweave fetch' with the same profile on a machine with internet"
         ) from error
     visual = model.visual
     return ImageEncoder(visual, visual.output_dim, Normalisation(visual.image_mean, visual.image_std))

@@ -202,7 +202,7 @@ def missing_from_hub(name: EncoderName) -> WeightsError:
     """The error for a hub model that is not in the local cache (steps never download)."""
     return WeightsError(
         f"encoder '{name}' is not in this machine's model cache ({_cache_folder()}); on a machine with "
-        f"internet run 'hf download {name.model} --revision {name.detail}'"
+        f"internet run 'crisisweave fetch' with the same profile"
     )
 
 

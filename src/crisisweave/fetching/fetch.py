@@ -64,7 +64,7 @@ def fetch_part(
 ) -> bool:
     """Make a part be there; False if it was already.
 
-    Nothing that lies there is ever replaced: what is in the way and not right is named for a person to move.
+    Nothing that lies there is ever replaced: what is in the way and not right is named, for a person to move.
 
     Raises:
         FetchError: a person has to obtain it, its licence is not accepted, it could not be downloaded or
@@ -110,8 +110,8 @@ def _check_licence(source: SourceConfig, accepted: set[str]) -> None:
     if licence.accept and source.name not in accepted:
         where = f" ({licence.address})" if licence.address else ""
         raise FetchError(
-            f"{source.name}: its licence is '{licence.name}'{where}; read the terms, and if you agree to them "
-            f"add --accept-licence {source.name}"
+            f"{source.name}: its licence is '{licence.name}'{where}; read the terms, and if you agree to "
+            f"them add --accept-licence {source.name}"
         )
 
 

@@ -120,8 +120,8 @@ def _parts_for(
     given = {place for part in source.parts for c in part.checks() for place in (c.path, c.alternative)}
     if lacking := sorted(tables - given):
         raise ConfigError(
-            f"data set '{config.name}' reads {lacking[0]}, which no part of source '{source.name}' gives; add it "
-            f"to the part's files"
+            f"data set '{config.name}' reads {lacking[0]}, which no part of source '{source.name}' gives; "
+            f"add it to the part's files"
         )
     for part in source.parts:
         files = [check for check in part.checks() if {check.path, check.alternative} & tables]

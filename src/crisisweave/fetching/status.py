@@ -14,7 +14,7 @@ from crisisweave.fetching.weights import is_cached
 
 _STATES: tuple[State, ...] = ("wrong", "missing", "here")
 _SHOWN = 4
-_FETCH = "crisisweave fetch with the profile that needs it"
+_FETCH = "`crisisweave fetch` with the profile that needs it"
 
 
 class Row(NamedTuple):
@@ -56,7 +56,7 @@ def how_to_obtain(source: SourceConfig, folder: Path | str) -> str:
     ways = []
     if any(part.url for part in source.parts):
         accept = f" --accept-licence {source.name}" if source.licence.accept else ""
-        ways.append(f"crisisweave fetch --source {source.name}{accept}")
+        ways.append(f"`crisisweave fetch --source {source.name}{accept}`")
         if unhashed := [part.name for part in source.parts if part.url and part.sha256 is None]:
             ways.append(f"no hash known of {', '.join(unhashed)}: check what comes and enter it")
     ways += [f"{part.name}: {by_hand(part, folder)}" for part in source.parts if part.obtain]
@@ -91,18 +91,19 @@ def _problems(findings: list[Finding]) -> list[str]:
 def registry_table(config_dir: Path) -> str:
     """The registry as a Markdown table; docs/data.md holds it, and a test compares."""
     lines = [
-        "| source | what | version | download | licence | obtain |",
-        "|---|---|---|---|---|---|",
+        "| source | what | lies in | version | download | licence | obtain |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in known_sources(config_dir):
         source = load_source(name, config_dir)
         cells = [
             f"`{name}`",
             f"[{source.title}]({source.address})" + (f". {source.note}" if source.note else ""),
+            f"`{source.folder}/`",
             source.version or "none given",
             download_size(source),
             source.licence.name + (", to be accepted" if source.licence.accept else ""),
-            how_to_obtain(source, f"data/raw/{source.folder}").replace("|", "\\|"),
+            how_to_obtain(source, f"`data/raw/{source.folder}`").replace("|", "\\|"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
