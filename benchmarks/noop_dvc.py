@@ -45,8 +45,14 @@ def lay_ours(folder: Path) -> int:
             shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
     run(folder, "git", "init", "--quiet")
     make_all(folder, [])
-    run(folder, DVC, "commit", "--force", "--quiet")
-    return len(yaml.safe_load((folder / "dvc.yaml").read_text())["stages"])
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
+    for stage in stages.values():
+        for name in [*stage["deps"], *(out for outs in stage["outs"] for out in outs)]:
+            # Folders for which the demo has no use, which the stages' commands make as well.
+            if not (folder / name).exists():
+                (folder / name).mkdir(parents=True)
+    run(folder, DVC, "commit", "--force")
+    return len(stages)
 
 
 def lay_bare(folder: Path, stages: int) -> None:
