@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from crisisweave.errors import FetchError, StorageError
 from crisisweave.files import refusals_explained, sha256_file, write_text
@@ -125,13 +125,17 @@ def _attempt(session: requests.Session, wanted: Wanted, part: Path, patience: Pa
                 raise _Again("the server goes on at another place than asked")
             _receive(response, wanted, part, have)
     except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
-        raise FetchError(
-            f"{wanted.url}: {_first_line(error)}; correct the address in {wanted.said_in}"
-        ) from error
+        raise FetchError(f"{wanted.url}: {_root(error)}; correct the address in {wanted.said_in}") from error
     except requests.Timeout as error:
         raise _Again("the server does not answer in time") from error
     except requests.RequestException as error:
-        raise _Again(f"the connection fails ({_first_line(error)})") from error
+        cause = _root(error)
+        if isinstance(cause, NameResolutionError):
+            raise FetchError(
+                f"{wanted.url}: the name of the server cannot be resolved; run fetch on a machine with "
+                f"internet, or correct the address in {wanted.said_in}"
+            ) from error
+        raise _Again(f"the connection fails ({' '.join(str(cause).split())[:200]})") from error
     except HTTPError as error:
         raise _Again("the connection was cut or fell silent") from error
 
@@ -260,8 +264,10 @@ def _discard(part: Path) -> None:
     _validator_file(part).unlink(missing_ok=True)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+def _root(error: BaseException) -> BaseException:
+    """The cause that the layers of the client wrapped."""
+    inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return _root(inner) if isinstance(inner, BaseException) else error
 
 
 def digest_of_gzip(path: Path) -> tuple[str, int]:

@@ -75,9 +75,7 @@ def fetch_part(
         return False
     source, part = needed.source, needed.part
     if part.url is None:
-        raise FetchError(
-            f"{_name(needed)} is not to be had by a plain download: {by_hand(part, needed.folder)}"
-        )
+        raise FetchError(f"it has to be obtained by hand: {by_hand(part, needed.folder)}")
     _check_licence(source, accepted)
     _check_way_is_free(needed, hashes)
     said_in = f"{config_dir / 'sources' / source.name}.yaml (part {part.name})"
@@ -110,7 +108,7 @@ def _check_licence(source: SourceConfig, accepted: set[str]) -> None:
     if licence.accept and source.name not in accepted:
         where = f" ({licence.address})" if licence.address else ""
         raise FetchError(
-            f"{source.name}: its licence is '{licence.name}'{where}; read the terms, and if you agree to "
+            f"its licence is '{licence.name}'{where}; read the terms, and if you agree to "
             f"them add --accept-licence {source.name}"
         )
 
@@ -123,8 +121,8 @@ def _check_way_is_free(needed: NeededPart, hashes: Hashes) -> None:
     for finding in needed.look(hashes):
         if finding.state == "wrong":
             raise FetchError(
-                f"{_name(needed)}: {finding.path} is wrong (expected {finding.expected}, found "
-                f"{finding.found}) and in the way; move it away, fetch replaces nothing"
+                f"{finding.path} is wrong (expected {finding.expected}, found {finding.found}) and in the "
+                f"way; move it away, fetch replaces nothing"
             )
     for target in _targets(needed.part):
         path = needed.folder / target
@@ -132,8 +130,7 @@ def _check_way_is_free(needed: NeededPart, hashes: Hashes) -> None:
             path.rmdir()
         elif path.exists():
             raise FetchError(
-                f"{_name(needed)}: {path} is there but not complete and in the way; move it away, fetch "
-                f"replaces nothing"
+                f"{path} is there but not complete and in the way; move it away, fetch replaces nothing"
             )
 
 
@@ -164,7 +161,7 @@ def _check_result(needed: NeededPart, hashes: Hashes) -> None:
     for finding in needed.look(hashes):
         if finding.state != "here":
             raise FetchError(
-                f"{_name(needed)}: was downloaded, but {finding.path} is {finding.state} (expected "
+                f"it was downloaded, but {finding.path} is {finding.state} (expected "
                 f"{finding.expected}, found {finding.found}); the source has changed, look at its page"
             )
 

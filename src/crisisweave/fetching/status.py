@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crisisweave.config.captioner import PinnedFile
-from crisisweave.config.source import SourceConfig, by_hand, known_sources, load_source
+from crisisweave.config.source import Part, SourceConfig, by_hand, known_sources, load_source
 from crisisweave.fetching.needs import NeededPart, Needs
 from crisisweave.fetching.presence import Finding, Hashes, State
 from crisisweave.fetching.weights import is_cached
@@ -51,15 +51,15 @@ def status(needs: Needs, weights: Path, hashes: Hashes) -> list[Row]:
     return rows
 
 
-def how_to_obtain(source: SourceConfig, folder: Path | str) -> str:
-    """In a few words: by command, by a person, or both."""
+def how_to_obtain(source: SourceConfig, parts: Sequence[Part], folder: Path | str) -> str:
+    """How to obtain some parts of a source, in a few words: by command, by a person, or both."""
     ways = []
-    if any(part.url for part in source.parts):
+    if any(part.url for part in parts):
         accept = f" --accept-licence {source.name}" if source.licence.accept else ""
         ways.append(f"`crisisweave fetch --source {source.name}{accept}`")
-        if unhashed := [part.name for part in source.parts if part.url and part.sha256 is None]:
+        if unhashed := [part.name for part in parts if part.url and part.sha256 is None]:
             ways.append(f"no hash known of {', '.join(unhashed)}: check what comes and enter it")
-    ways += [f"{part.name}: {by_hand(part, folder)}" for part in source.parts if part.obtain]
+    ways += [f"{part.name}: {by_hand(part, folder)}" for part in parts if part.obtain]
     return "; ".join(ways)
 
 
@@ -103,7 +103,7 @@ def registry_table(config_dir: Path) -> str:
             source.version or "none given",
             download_size(source),
             source.licence.name + (", to be accepted" if source.licence.accept else ""),
-            how_to_obtain(source, f"`data/raw/{source.folder}`").replace("|", "\\|"),
+            how_to_obtain(source, source.parts, f"`data/raw/{source.folder}`").replace("|", "\\|"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -122,7 +122,8 @@ def _source_row(parts: list[NeededPart], hashes: Hashes) -> Row:
     findings = list(dict.fromkeys(finding for part in parts for finding in part.look(hashes)))
     state = next(s for s in _STATES if any(finding.state == s for finding in findings))
     size = sum(finding.bytes for finding in findings)
-    licence, obtain = source.licence.name, how_to_obtain(source, parts[0].folder)
+    lacking = [needed.part for needed in parts if not needed.is_here(hashes)]
+    licence, obtain = source.licence.name, how_to_obtain(source, lacking, parts[0].folder)
     return Row(source.name, state, size, download_size(source), licence, obtain, findings)
 
 
