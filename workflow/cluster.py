@@ -29,19 +29,19 @@ class ClusterError(CrisisWeaveError):
     """SLURM is not there or does not take what would be submitted."""
 
 
-def prepare(folder: Path, jobs: Iterable[Any]) -> None:
+def prepare(folder: Path, dag: Any) -> None:
     """Make sure that jobs can be submitted, and that none of an earlier main process is left.
 
     Args:
         folder: the checkout in which the workflow runs.
-        jobs: Snakemake's jobs and groups of jobs that are to be run.
+        dag: Snakemake's jobs.
 
     Raises:
         ClusterError: no SLURM here, or it refuses a job.
     """
     find_slurm()
     cancel_leftovers(folder)
-    check_requests(folder, jobs)
+    check_requests(folder, {dag.get_job_group(job) or job for job in dag.needrun_jobs()})
 
 
 def find_slurm() -> None:
@@ -91,6 +91,10 @@ def leftovers(folder: Path) -> list[str]:
 
 def check_requests(folder: Path, jobs: Iterable[Any]) -> None:
     """Ask SLURM whether it would take each kind of job: partition, account, gres, memory, time, processors.
+
+    Args:
+        folder: the checkout in which the workflow runs.
+        jobs: what is to be submitted, single jobs and groups.
 
     Raises:
         ClusterError: it would not; names the rules, what was asked for and SLURM's reason.

@@ -88,7 +88,7 @@ class ClusterError(Exception):
     """The cluster cannot be started here; the message says why and what to do."""
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 60, every: float = 0.25) -> None:
     """Ask again and again until a condition holds.
 
     Raises:
@@ -98,7 +98,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.25)
+        time.sleep(every)
 
 
 def slurm(*command: str) -> str:
