@@ -1,0 +1,109 @@
+"""Every rule of the workflow on a machine without any network: a namespace that has no interface but a dead one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from checkout import Checkout, job_counts
+
+# One method for each way through the workflow: a tuned and a frozen text encoder, a frozen image encoder,
+# captions, a fusion of decisions, a transfer.
+PROFILE = {
+    "name": "offline",
+    "threads": 1,
+    "demo_tweets": 200,
+    "override": {
+        "*": {
+            "text": {"name": "tiny:bert", "pooling": "mean"},
+            "image": {"name": "tiny:conv", "tuned": False, "size": 32},
+            "max_tokens": 32,
+            "captioner": "demo_prefix",
+        },
+        **{name: {"training": {"lr": 1e-3, "epochs": 1}} for name in ("text", "image", "concat", "cmb")},
+        "concat": {"text": {"tuned": False}, "training": {"lr": 1e-3, "epochs": 1}},
+    },
+    "captioner_override": {
+        "demo_prefix": {
+            "image": {"encoder": "tiny:conv", "size": 32},
+            "training": {"epochs": 1, "vocabulary": 300},
+            "scorer": {"epochs": 1},
+            "decoding": {"method": "greedy", "candidates": 1, "max_tokens": 8},
+        }
+    },
+    "experiments": [
+        {
+            "dataset": "demo",
+            "task": "humanitarian",
+            "methods": ["decision_mean", "concat", "cmb"],
+            "seeds": [1],
+            "transfers": ["demo_heldout"],
+        }
+    ],
+}
+
+# Says which interfaces are up, and whether a server that listens outside can be reached.
+_PROBE = """
+import json, socket, sys
+from pathlib import Path
+reached = []
+for address in (("127.0.0.1", int(sys.argv[1])), ("1.1.1.1", 80)):
+    try:
+        socket.create_connection(address, timeout=2).close()
+        reached.append(address[0])
+    except OSError:
+        pass
+state = {p.name: int((p / "flags").read_text(), 16) & 1 for p in Path("/sys/class/net").iterdir()}
+dev = [line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
+print(json.dumps({"reached": reached, "interfaces": dev}))
+"""
+
+
+def _offline(checkout: Checkout, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where there is no network; also for a user who is not root."""
+    empty = checkout.folder / "empty-cache"
+    return subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--net", *command],
+        cwd=checkout.folder,
+        # No model that this machine happens to have in its cache may help.
+        env={**checkout.environment(), "HF_HOME": str(empty), "XDG_CACHE_HOME": str(empty)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_every_rule_runs_without_a_network(tmp_path: Path) -> None:
+    checkout = Checkout.copy(tmp_path / "project", profile="offline")
+    (checkout.folder / "config" / "offline.yaml").write_text(yaml.safe_dump(PROFILE))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
+        outside = subprocess.run(
+            [sys.executable, "-c", _PROBE, port], capture_output=True, text=True, check=True
+        )
+        assert "127.0.0.1" in json.loads(outside.stdout)["reached"], "the probe finds what is there"
+        inside = _offline(checkout, sys.executable, "-c", _PROBE, port)
+    assert inside.returncode == 0, inside.stderr
+    assert json.loads(inside.stdout) == {"reached": [], "interfaces": ["lo"]}
+
+    snakemake = str(Path(sys.executable).parent / "snakemake")
+    done = _offline(checkout, snakemake, "--cores", "2", "--configfile", "config/offline.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (checkout.folder / "reports" / "index.html").is_file()
+    listed = checkout.call("snakemake", "--list-rules", "--configfile", "config/offline.yaml").stdout.split()
+    targets = {"all", "fetch", *(rule for rule in listed if rule.endswith("_all"))}
+    ran = job_counts(done.stdout + done.stderr)
+    assert set(listed) - targets <= set(ran), "a rule that this profile does not reach"
+    assert (
+        not os.listdir(checkout.folder / "empty-cache")
+        if (checkout.folder / "empty-cache").exists()
+        else True
+    )
