@@ -1,9 +1,8 @@
-"""Every rule of the workflow on a machine without any network: a namespace that has no interface but a dead one."""
+"""Every rule of the workflow where there is no network: in a namespace whose only interface is down."""
 
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -49,20 +48,17 @@ PROFILE = {
     ],
 }
 
-# Says which interfaces are up, and whether a server that listens outside can be reached.
+# Says which interfaces there are, and whether a server that listens outside the namespace can be reached.
 _PROBE = """
 import json, socket, sys
 from pathlib import Path
-reached = []
-for address in (("127.0.0.1", int(sys.argv[1])), ("1.1.1.1", 80)):
-    try:
-        socket.create_connection(address, timeout=2).close()
-        reached.append(address[0])
-    except OSError:
-        pass
-state = {p.name: int((p / "flags").read_text(), 16) & 1 for p in Path("/sys/class/net").iterdir()}
-dev = [line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
-print(json.dumps({"reached": reached, "interfaces": dev}))
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=2).close()
+    reached = True
+except OSError:
+    reached = False
+lines = Path("/proc/net/dev").read_text().splitlines()[2:]
+print(json.dumps({"reached": reached, "interfaces": [line.split(":")[0].strip() for line in lines]}))
 """
 
 
@@ -89,10 +85,10 @@ def test_every_rule_runs_without_a_network(tmp_path: Path) -> None:
         outside = subprocess.run(
             [sys.executable, "-c", _PROBE, port], capture_output=True, text=True, check=True
         )
-        assert "127.0.0.1" in json.loads(outside.stdout)["reached"], "the probe finds what is there"
+        assert json.loads(outside.stdout)["reached"], "the probe finds what is there"
         inside = _offline(checkout, sys.executable, "-c", _PROBE, port)
     assert inside.returncode == 0, inside.stderr
-    assert json.loads(inside.stdout) == {"reached": [], "interfaces": ["lo"]}
+    assert json.loads(inside.stdout) == {"reached": False, "interfaces": ["lo"]}
 
     snakemake = str(Path(sys.executable).parent / "snakemake")
     done = _offline(checkout, snakemake, "--cores", "2", "--configfile", "config/offline.yaml")
@@ -102,8 +98,3 @@ def test_every_rule_runs_without_a_network(tmp_path: Path) -> None:
     targets = {"all", "fetch", *(rule for rule in listed if rule.endswith("_all"))}
     ran = job_counts(done.stdout + done.stderr)
     assert set(listed) - targets <= set(ran), "a rule that this profile does not reach"
-    assert (
-        not os.listdir(checkout.folder / "empty-cache")
-        if (checkout.folder / "empty-cache").exists()
-        else True
-    )
