@@ -1,6 +1,7 @@
 # Reads the profile with its typed models, so that a wrong key stops here, before anything runs; says what a
 # result depends on; keeps a second run out.
 import fcntl
+import gc
 import json
 import os
 import sys
@@ -13,6 +14,10 @@ from crisisweave.config.steps import family_version, made_by
 from crisisweave.errors import CrisisWeaveError
 from crisisweave.invocation import DATA_ROOT as DATA_ROOT_VARIABLE
 from crisisweave.invocation import PROFILE as PROFILE_VARIABLE
+
+# A DAG is many small objects that live to the end. Looking through them again and again for garbage is an
+# eighth of a no-op at 5,000 jobs.
+gc.set_threshold(200_000, 20, 100)
 
 # Jobs find the `crisisweave` command of the environment that runs Snakemake, activated or not.
 os.environ.update(
@@ -112,11 +117,13 @@ onstart:
         raise WorkflowError(
             f"another run is active in {Path.cwd()}: wait for it, or work in another clone"
         )
-    if workflow.executor_plugin.name == "slurm":
-        sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
-        import cluster
+    sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+    import cluster
+    import records
 
+    records.unlink_shared(Path(".snakemake/metadata"))
+    if workflow.executor_plugin.name == "slurm":
         try:
-            cluster.prepare(Path.cwd(), workflow.dag.get_jobs_or_groups())
+            cluster.prepare(Path.cwd(), workflow.dag)
         except CrisisWeaveError as error:
             raise WorkflowError(str(error))
