@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from checkout import Checkout
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
 
+from checkout import Checkout
 from crisisweave.config.steps import FAMILY_VERSIONS, STEPS, made_by
 from crisisweave.errors import ConfigError
 from crisisweave.methods.registry import families

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkout import Checkout, job_counts
 
+from checkout import Checkout, job_counts
 from crisisweave.files import read_json
 
 

@@ -63,7 +63,7 @@ rule aggregate:
         ],
     output:
         TABLES,
-        metrics="results/tables/metrics.json",
+        metrics=directory("results/tables/metrics"),
         plots=directory("results/tables/plots"),
     log:
         "logs/aggregate.log",

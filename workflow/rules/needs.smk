@@ -337,6 +337,30 @@ TABLES = [
     ]
 ]
 
+
+def captioner_tasks():
+    """(data set, task) of the tables from which captioners learn or on which captions are scored."""
+    tasks = []
+    for dataset in PROFILE.datasets():
+        for name in PROFILE.captioners_of(dataset):
+            training = PROFILE.captioner(name).training
+            if training is not None:
+                tasks += [(training.dataset, task) for task in training.tasks]
+            if PROFILE.dataset(dataset).generated:
+                scored = PROFILE.scored_caption_tasks(dataset, name)
+                tasks += [(dataset, task) for task in scored]
+    return tasks
+
+
+PREPARED = [
+    f"data/prepared/{dataset}/{task}/instances.parquet"
+    for dataset, task in dict.fromkeys(
+        [
+            *((n, task) for n in PROFILE.datasets() for task in PROFILE.tasks_of(n)),
+            *captioner_tasks(),
+        ]
+    )
+]
 IMAGE_STORES = [
     f"data/images/{n}/images.json"
     for n in PROFILE.datasets()

@@ -8,8 +8,7 @@ localrules:
 
 rule prepare_all:
     input:
-        task_files("instances.parquet"),
-        task_files("dataset.json"),
+        PREPARED,
         IMAGE_STORES,
         expand("data/audit/{dataset}/audit.json", dataset=PROFILE.datasets()),
 

@@ -26,6 +26,7 @@ from crisisweave.evaluation.calibration import ECE_BINS
 from crisisweave.evaluation.metrics import SUMMARY_METRICS, confusion_counts, summarise
 from crisisweave.evaluation.predictions import Predictions, read_predictions
 from crisisweave.evaluation.significance import ALPHA, COMPARISON_RESAMPLES, compare
+from crisisweave.evaluation.tracked import write_metrics, write_plots
 from crisisweave.files import read_json, write_csv, write_json
 from crisisweave.progress import track
 
@@ -68,13 +69,16 @@ class _Scored:
     """`run.json` of the run that made the predictions."""
 
 
-def aggregate(runs: Sequence[Path], out: Path) -> None:
+def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -> None:
     """Write `runs`, `methods`, `classes` and `comparisons` as CSV, and all of them as `tables.json`.
+
+    `metrics/` and `plots/` beside them hold the same scores, and learning curves, as DVC reads them.
 
     Args:
         runs: folders that hold `metrics.json` and `predictions.parquet`: run folders and their
             `transfer/<target>` folders. `run.json` lies in the run folder. Their order does not matter.
         out: folder of the tables.
+        histories: `history.csv` of the runs that were trained.
 
     Raises:
         DataError: a file is missing, metrics and predictions do not belong together, a run is given twice, or
@@ -121,6 +125,18 @@ def aggregate(runs: Sequence[Path], out: Path) -> None:
     for name in _HEADERS:
         write_csv(out / f"{name}.csv", _as_table(tables[name], _HEADERS[name]))
     write_json(out / "tables.json", tables)
+    write_metrics(tables["methods"], out / "metrics")
+    write_plots(tables["methods"], _by_trained_method(scored, histories), out / "plots")
+
+
+def _by_trained_method(
+    scored: Sequence[_Scored], histories: Sequence[Path]
+) -> dict[tuple[str, str, str], list[Path]]:
+    grouped: dict[tuple[str, str, str], list[Path]] = {}
+    for run in scored:
+        if (history := run.folder / "history.csv") in histories:
+            grouped.setdefault((run.dataset, run.task, run.method), []).append(history)
+    return grouped
 
 
 def _read(folder: Path) -> _Scored:
