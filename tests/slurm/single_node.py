@@ -125,10 +125,10 @@ class SingleNode:
         try:
             self._write_files()
             self._start("munged", *munged(), user="munge")
-            until((FOLDER / "munge/socket").is_socket, "munged opens its socket")
+            self._until((FOLDER / "munge/socket").is_socket, "munged opens its socket")
             self.start_controller(clean=True)
             self._start("slurmd", "slurmd", "-D", "-c", "-f", str(FOLDER / "slurm.conf"))
-            until(lambda: self.state() == "idle", f"the node is idle (see {FOLDER}/*.log)")
+            self._until(lambda: self.state() == "idle", "the node is idle")
         except BaseException:
             self.__exit__()
             raise
@@ -148,11 +148,15 @@ class SingleNode:
         told = subprocess.run(["sinfo", "-h", "-p", "cpu", "-o", "%T"], capture_output=True, text=True)
         return told.stdout.strip()
 
+    def set(self, *settings: str) -> None:
+        """Change the node as an administrator does."""
+        slurm("scontrol", "update", f"nodename={self.node}", *settings)
+
     def start_controller(self, clean: bool = False) -> None:
         """Start slurmctld; unless `clean`, it finds the jobs that it knew when it was stopped."""
         options = ["-c"] if clean else []
         self._start("slurmctld", "slurmctld", "-D", *options, "-f", str(FOLDER / "slurm.conf"))
-        until(lambda: answers("scontrol", "ping"), f"slurmctld answers (see {FOLDER}/slurmctld.log)")
+        self._until(lambda: answers("scontrol", "ping"), "slurmctld answers")
 
     def stop(self, name: str, how: int = signal.SIGTERM) -> None:
         """Stop a daemon by its process id and wait for its end."""
@@ -163,6 +167,19 @@ class SingleNode:
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for a condition as long as all daemons live."""
+
+        def holds() -> bool:
+            for name, daemon in self._daemons.items():
+                if daemon.poll() is not None:
+                    raise ClusterError(
+                        f"{name} has ended while it was waited for: {what}; see {FOLDER}/{name}.out"
+                    )
+            return condition()
+
+        until(holds, what)
 
     def _start(self, name: str, *command: str, user: str | None = None) -> None:
         # A session of its own: Ctrl-C in the terminal reaches the tests, which then stop it in order.
@@ -175,6 +192,7 @@ class SingleNode:
                 user=user,
                 start_new_session=True,
             )
+        (FOLDER / f"{name}.started").write_text(str(self._daemons[name].pid))
 
     def _write_files(self) -> None:
         for old in FOLDER.iterdir():
@@ -244,6 +262,7 @@ def stop_forgotten() -> None:
         command_line = Path("/proc") / record.read_text() / "cmdline"
         if command_line.exists() and str(FOLDER) in command_line.read_text():
             os.kill(int(record.read_text()), signal.SIGKILL)
+            until(lambda line=command_line: not line.exists() or not line.read_bytes(), f"{record.stem} ends")
 
 
 def answers(*command: str) -> bool:

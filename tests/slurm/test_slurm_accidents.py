@@ -45,7 +45,7 @@ def over_time(run: Run, cluster: SingleNode) -> None:
 
 
 def killed(run: Run, cluster: SingleNode) -> None:
-    """The main process killed with −9 under a running job and started again; a job of another folder beside."""
+    """The main process killed with −9 and started again; beside its running job, one of another folder."""
     run.hold_training()
     elsewhere = str(run.folder.parent)
     slurm(
@@ -64,11 +64,11 @@ def killed(run: Run, cluster: SingleNode) -> None:
 def drained(run: Run, cluster: SingleNode) -> None:
     """The node taken out of service under a running job, and given back."""
     held = run.hold_training()
-    slurm("scontrol", "update", f"nodename={cluster.node}", "state=drain", "reason=maintenance")
+    cluster.set("state=drain", "reason=maintenance")
     os.kill(held, signal.SIGCONT)
     until(lambda: jobs(run.folder)[-1].state == "PENDING", "the next job waits for the node", seconds=240)
     assert "drained" in cluster.state() or "draining" in cluster.state()
-    slurm("scontrol", "update", f"nodename={cluster.node}", "state=resume")
+    cluster.set("state=resume")
 
 
 def controller_restarted(run: Run, cluster: SingleNode) -> None:

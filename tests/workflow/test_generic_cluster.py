@@ -1,0 +1,49 @@
+"""The same rules under another executor, by profile only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checkout import Checkout, job_counts
+
+PROFILE = "profiles/generic"
+# Stands in for a cluster's submit command: takes the last argument, a job script, and prints an id.
+SUBMIT = """\
+#!/bin/sh
+echo "$*" >> submitted
+for script; do :; done
+setsid sh "$script" > /dev/null 2>&1 &
+echo $!
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", [PROFILE, "slurm"])
+def test_a_profile_of_a_cluster_plans_the_same_jobs(profile: str, tmp_path: Path) -> None:
+    checkout = Checkout.copy(tmp_path)
+    here, there = checkout.snakemake("-n"), checkout.snakemake("-n", "--profile", profile)
+    assert here.returncode == there.returncode == 0, there.stderr
+    assert job_counts(there.stdout) == job_counts(here.stdout) != {}
+
+
+@pytest.mark.slow
+def test_a_generic_cluster_is_given_what_the_rules_ask_for(tmp_path: Path) -> None:
+    checkout = Checkout.copy(tmp_path)
+    (tmp_path / "qsub").write_text(SUBMIT)
+    (tmp_path / "qsub").chmod(0o755)
+    run = "results/demo/humanitarian/text/seed-1"
+    with checkout.edited(f"{PROFILE}/config.yaml", "&& qsub", "&& ./qsub"):
+        done = checkout.snakemake(
+            "--profile", PROFILE, "--seconds-between-status-checks", "1", f"{run}/metrics.json"
+        )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / run / "metrics.json").is_file()
+    data, train, predict, evaluate = (tmp_path / "submitted").read_text().splitlines()
+    assert "-q cpu" in data
+    assert "-q gpu" in train
+    assert ":mem=3000mb:ngpus=1 -l walltime=120:00 " in train
+    assert ":ngpus=1" in predict
+    assert "-q cpu" in evaluate
+    assert ":ngpus=0" in evaluate
