@@ -215,6 +215,24 @@ def test_a_fetch_that_was_killed_before_the_last_rename_is_repaired(project: Pro
     assert project.server.seen == []
 
 
+def test_a_fetch_that_was_killed_between_two_renames_places_the_rest(project: Project) -> None:
+    archive = tar_of({"a/1.txt": b"one", "b/2.txt": b"two"})
+    project.server.answers["/a"] = gives(archive)
+    checks = [{"path": "a/1.txt", "sha256": sha(b"one")}, {"path": "b/2.txt", "sha256": sha(b"two")}]
+    part = {
+        "name": "both",
+        "url": "/a",
+        "sha256": sha(archive),
+        "take": {"a": "a", "b": "b"},
+        "files": checks,
+    }
+    project.source("s", part)
+    (project.folder / "data/raw/set/a").mkdir(parents=True)
+    (project.folder / "data/raw/set/a/1.txt").write_bytes(b"one")
+    assert project.run("fetch", "--source", "s").returncode == 0
+    assert project.raw() == {"set/a/1.txt": b"one", "set/b/2.txt": b"two"}
+
+
 def test_two_fetches_at_once_do_not_meet(project: Project) -> None:
     import fcntl
 

@@ -165,6 +165,28 @@ def test_a_repository_without_safetensors_is_refused(
     assert "that revision has no safetensors weights" in refusal(done)
 
 
+def test_a_full_cache_disk_is_one_sentence(tmp_path: Path, profile: Path, model: dict[str, bytes]) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    large = {**model, "model.safetensors": bytes(500_000)}
+    with Hub(large) as hub:
+        script = (
+            f"mount -t tmpfs -o size=256k none {disk} && export HF_HUB_CACHE={disk} HF_ENDPOINT={hub.url} "
+            f"&& exec {COMMAND} fetch --profile {profile}"
+        )
+        done = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", script],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: cannot write")
+    assert "the disk is full; free some space" in last
+
+
 def test_an_unreachable_hub_is_one_sentence(tmp_path: Path, profile: Path) -> None:
     done = run("fetch", "--profile", str(profile), cache=tmp_path / "cache", hub="http://127.0.0.1:1")
     assert "http://127.0.0.1:1 could not be reached or refused" in refusal(done)

@@ -8,6 +8,7 @@ temporary folder; the caller puts it in place by a rename.
 
 from __future__ import annotations
 
+import shutil
 import stat
 import tarfile
 import unicodedata
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from crisisweave.errors import FetchError
+from crisisweave.errors import FetchError, StorageError
 from crisisweave.files import refusals_explained
 from crisisweave.progress import byte_bar
 
@@ -74,9 +75,14 @@ def _extract(
     limits: Limits,
 ) -> None:
     checked = _checked(archive, entries, limits)
-    folder.mkdir(parents=True)
-    left = limits.bytes
     total = sum(entry.size for entry in checked.values())
+    folder.mkdir(parents=True)
+    if total > (free := shutil.disk_usage(folder).free):
+        raise StorageError(
+            f"cannot write {folder}: {archive.name} unpacks to {total:,} bytes and {free:,} are free; free "
+            f"some space or choose another folder"
+        )
+    left = limits.bytes
     with byte_bar(f"unpacking {archive.name}", total) as bar:
         for path, entry in checked.items():
             target = folder / path

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from crisisweave.config.source import Part, SourceConfig, by_hand
+from crisisweave.config.source import SourceConfig, by_hand
 from crisisweave.errors import CrisisWeaveError, FetchError, StorageError
 from crisisweave.fetching.download import PATIENT, Patience, Wanted, download
 from crisisweave.fetching.extract import extract, limits_for
@@ -77,7 +77,7 @@ def fetch_part(
     if part.url is None:
         raise FetchError(f"it has to be obtained by hand: {by_hand(part, needed.folder)}")
     _check_licence(source, accepted)
-    _check_way_is_free(needed, hashes)
+    takes = _lacking(needed, hashes)
     said_in = f"{config_dir / 'sources' / source.name}.yaml (part {part.name})"
     wanted = Wanted(part.url, part.sha256, part.bytes, said_in)
     with _alone(needed.folder) as work:
@@ -85,7 +85,7 @@ def fetch_part(
             archive = work / f"{part.name}-{Path(urlsplit(part.url).path).name}"
             if not (part.sha256 and archive.is_file() and hashes.of(archive) == part.sha256):
                 download(wanted, archive, patience)
-            _unpack(needed, archive, work)
+            _unpack(needed, takes, archive, work)
             archive.unlink()
         else:
             # Beside its place, so that the last step is a rename.
@@ -108,33 +108,42 @@ def _check_licence(source: SourceConfig, accepted: set[str]) -> None:
     if licence.accept and source.name not in accepted:
         where = f" ({licence.address})" if licence.address else ""
         raise FetchError(
-            f"its licence is '{licence.name}'{where}; read the terms, and if you agree to "
-            f"them add --accept-licence {source.name}"
+            f"its licence is '{licence.name}'{where}; read the terms, and if you agree to them add "
+            f"--accept-licence {source.name}"
         )
 
 
-def _targets(part: Part) -> list[str]:
-    return list(part.take.values()) if part.take else [part.files[0].path]
+def _lacking(needed: NeededPart, hashes: Hashes) -> dict[str, str]:
+    """What is still to be taken from the download; a fetch that was killed may have placed some of it.
 
-
-def _check_way_is_free(needed: NeededPart, hashes: Hashes) -> None:
-    for finding in needed.look(hashes):
+    Raises:
+        FetchError: something that is not right lies at a place to which the download would go.
+    """
+    findings = needed.look(hashes)
+    for finding in findings:
         if finding.state == "wrong":
             raise FetchError(
                 f"{finding.path} is wrong (expected {finding.expected}, found {finding.found}) and in the "
                 f"way; move it away, fetch replaces nothing"
             )
-    for target in _targets(needed.part):
-        path = needed.folder / target
+    lacking = {}
+    takes = needed.part.take or {"": needed.part.files[0].path}
+    for inside, place in takes.items():
+        path = needed.folder / place
+        below = [finding for finding in findings if path in (finding.path, *finding.path.parents)]
+        if below and all(finding.state == "here" for finding in below):
+            continue
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
         elif path.exists():
             raise FetchError(
                 f"{path} is there but not complete and in the way; move it away, fetch replaces nothing"
             )
+        lacking[inside] = place
+    return lacking
 
 
-def _unpack(needed: NeededPart, archive: Path, work: Path) -> None:
+def _unpack(needed: NeededPart, takes: dict[str, str], archive: Path, work: Path) -> None:
     part = needed.part
     unpacked = work / f"{part.name}.unpacked"
     # A killed process may have left one.
@@ -148,7 +157,7 @@ def _unpack(needed: NeededPart, archive: Path, work: Path) -> None:
                     f"{archive}: holds no '{inside}' but {there}; correct 'take' of part {part.name} in the "
                     f"source's file"
                 )
-        for inside, place in part.take.items():
+        for inside, place in takes.items():
             target = needed.folder / place
             with refusals_explained(target):
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from crisisweave.config.captioner import PinnedFile
 from crisisweave.encoders.names import EncoderName, parse
-from crisisweave.errors import FetchError
+from crisisweave.errors import FetchError, WeightsError
 from crisisweave.fetching.download import PATIENT, Patience, Wanted, download
 from crisisweave.fetching.presence import Hashes
 from crisisweave.files import read_json, refusals_explained, sha256_file
@@ -58,8 +58,11 @@ def fetch_encoder(name: str) -> bool:
     else:
         from crisisweave.encoders.image import load_image_encoder
 
-        # The library's own way fills the cache with exactly what it reads later.
-        load_image_encoder(name)
+        try:
+            # The library's own way fills the cache with exactly what it reads later.
+            load_image_encoder(name)
+        except WeightsError as error:
+            raise _unreachable(parsed, error.__cause__ or error) from error
     return True
 
 
@@ -201,7 +204,7 @@ def _git_hash(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _unreachable(name: EncoderName, error: Exception) -> FetchError:
+def _unreachable(name: EncoderName, error: BaseException) -> FetchError:
     reason = " ".join(str(error).split())[:200]
     return FetchError(
         f"encoder '{name}': {_endpoint()} could not be reached or refused ({reason}); fetch needs a machine "
