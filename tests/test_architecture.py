@@ -13,7 +13,7 @@ ROWS = [
     {"errors", "files", "invocation", "progress", "seeding", "__init__"},
     {"config"},
     {"datasets", "images"},
-    {"encoders", "layout"},
+    {"encoders", "layout", "orphans"},
     {"fetching"},
     {"methods"},
     {"evaluation"},

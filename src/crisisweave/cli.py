@@ -54,7 +54,8 @@ CaptionerName = Annotated[str, typer.Option("--captioner", help="A file in confi
 DEFAULT_PROFILE = Path("config/default.yaml")
 DATA = Path("data")
 DEFAULT_ROOT = DATA / "raw"
-TABLES = Path("results/tables")
+RESULTS = Path("results")
+TABLES = RESULTS / "tables"
 DEFAULT_WEIGHTS = Path("weights")
 CONFIG_DIR = Path("config")
 
@@ -425,12 +426,15 @@ def report(
 ) -> None:
     """Render the HTML report from the tables; pages open from disk, without network."""
     from crisisweave.layout import Sources
+    from crisisweave.orphans import orphans
     from crisisweave.reporting.datasets import About
     from crisisweave.reporting.pages import report as step
 
     resolved = _profile(profile)
     names = resolved.datasets()
     configs = {name: resolved.dataset(name) for name in names}
+    for folder in orphans(resolved, RESULTS):
+        print(f"left out, no run of {profile}: {folder} (crisisweave prune)", file=sys.stderr)
     step(
         TABLES,
         out,
@@ -513,6 +517,28 @@ def data_list() -> None:
     from crisisweave.fetching.status import registry_table
 
     print(registry_table(CONFIG_DIR), end="")
+
+
+@app.command()
+def prune(
+    profile: ProfilePath = DEFAULT_PROFILE,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove them; without it they are listed.")
+    ] = False,
+) -> None:
+    """List or remove results that no run of the profile made: a method or seed was taken out of it."""
+    from crisisweave.orphans import orphans, remove
+
+    found = orphans(_profile(profile), RESULTS)
+    if not found:
+        print(f"Nothing in {RESULTS}/ but what {profile} runs.")
+        return
+    print("\n".join(str(folder) for folder in found))
+    if delete:
+        remove(found, RESULTS)
+    print(
+        f"{len(found)} folders {'removed' if delete else f'are no part of {profile}; --delete removes them'}."
+    )
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -
     for group, members in groups.items():
         _check_same_rows(group, members)
 
-    tables = {
+    tables: dict[str, Any] = {
         "protocol": {
             "level": LEVEL,
             "resamples": RESAMPLES,
