@@ -19,6 +19,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -135,7 +136,12 @@ class SingleNode:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stops the daemons by their process ids and takes the configuration away."""
+        """Ends what runs, stops the daemons by their process ids and takes the configuration away."""
+        if "slurmctld" in self._daemons and self._daemons["slurmctld"].poll() is None:
+            jobs = slurm("squeue", "-h", "-o", "%i").split()
+            if jobs:
+                slurm("scancel", *jobs)
+                until(lambda: not slurm("squeue", "-h").strip(), "all jobs end")
         for name in reversed(list(self._daemons)):
             self.stop(name)
         for name in FILES:
@@ -259,10 +265,18 @@ def munged() -> list[str]:
 def stop_forgotten() -> None:
     """Stop the daemons of a cluster whose test run was killed."""
     for record in FOLDER.glob("*.started"):
-        command_line = Path("/proc") / record.read_text() / "cmdline"
-        if command_line.exists() and str(FOLDER) in command_line.read_text():
-            os.kill(int(record.read_text()), signal.SIGKILL)
-            until(lambda line=command_line: not line.exists() or not line.read_bytes(), f"{record.stem} ends")
+        process = record.read_text()
+        if not ended(process):
+            os.kill(int(process), signal.SIGKILL)
+            until(partial(ended, process), f"{record.stem} ends")
+
+
+def ended(process: str) -> bool:
+    """Whether a process id is no more that of a daemon of ours."""
+    try:
+        return os.fsencode(FOLDER) not in (Path("/proc") / process / "cmdline").read_bytes()
+    except OSError:
+        return True
 
 
 def answers(*command: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,13 +110,10 @@ class Run:
         return process
 
     def _training(self) -> int | None:
+        command = [os.fsencode(BIN / "crisisweave"), b"train"]
         for entry in Path("/proc").glob("[0-9]*"):
-            try:
+            with suppress(OSError):  # it ended while it was looked at
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if words[1:3] == [os.fsencode(BIN / "crisisweave"), b"train"] and (
-                    (entry / "cwd").readlink() == self.folder
-                ):
+                if words[1:3] == command and (entry / "cwd").readlink() == self.folder:
                     return int(entry.name)
-            except OSError:  # it ended while it was looked at
-                continue
         return None
