@@ -7,7 +7,7 @@ TORCH  ?= cpu
 BIN    := .venv/bin
 READY  := .venv/.ready-$(TORCH)
 
-.PHONY: demo test env lock check clean
+.PHONY: demo test test-slurm env lock check clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
@@ -16,6 +16,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -m "slow or not slow" --durations=10
+
+# The part of `make test` that needs a SLURM cluster: it installs one on this machine and stops it again.
+test-slurm: $(READY)
+	$(BIN)/pytest -m slow tests/slurm --durations=10
 
 check: $(READY)
 	$(BIN)/ruff check src tests benchmarks workflow
