@@ -505,7 +505,7 @@ def data_status(
         needs = needs_of_sources(known_sources(CONFIG_DIR), data_root, CONFIG_DIR)
     else:
         needs = needs_of_profile(_profile(profile), data_root)
-    rows = status(needs, weights, Hashes(fresh=verify))
+    rows = status(needs, weights, Hashes(fresh=verify), verify)
     print(json.dumps([row.as_json() for row in rows], indent=2) if as_json else as_table(rows))
     if profile is not None and any(row.state != "here" for row in rows):
         raise typer.Exit(1)

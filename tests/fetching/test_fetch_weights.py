@@ -119,6 +119,10 @@ def test_what_is_fetched_is_loaded_offline(tmp_path: Path, profile: Path, model:
     assert load(cache)["tokens"] == ["[CLS]", "the", "bridge", "is", "down", "[SEP]"]
     after = run("data", "status", "--profile", str(profile), cache=cache, hub="http://127.0.0.1:1")
     assert after.returncode == 0
+    (snapshot / "model.safetensors").resolve().write_bytes(b"rotten")
+    rotten = run("data", "status", "--profile", str(profile), "--verify", cache=cache, hub=hub.url)
+    assert rotten.returncode == 1
+    assert "model.safetensors (expected" in rotten.stdout
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:

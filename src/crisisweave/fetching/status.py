@@ -10,7 +10,7 @@ from crisisweave.config.captioner import PinnedFile
 from crisisweave.config.source import Part, SourceConfig, by_hand, known_sources, load_source
 from crisisweave.fetching.needs import NeededPart, Needs
 from crisisweave.fetching.presence import Finding, Hashes, State
-from crisisweave.fetching.weights import is_cached
+from crisisweave.fetching.weights import altered_files, is_cached
 
 _STATES: tuple[State, ...] = ("wrong", "missing", "here")
 _SHOWN = 4
@@ -37,15 +37,18 @@ class Row(NamedTuple):
         }
 
 
-def status(needs: Needs, weights: Path, hashes: Hashes) -> list[Row]:
-    """The state of everything that is needed."""
+def status(needs: Needs, weights: Path, hashes: Hashes, verify: bool = False) -> list[Row]:
+    """The state of everything that is needed; `verify` reads cached weights too, not only their names."""
     by_source: dict[tuple[str, Path], list[NeededPart]] = {}
     for needed in needs.parts:
         by_source.setdefault((needed.source.name, needed.folder), []).append(needed)
     rows = [_source_row(parts, hashes) for parts in by_source.values()]
     for name in needs.encoders:
         state: State = "here" if is_cached(name) else "missing"
-        rows.append(Row(name, state, 0, "not known", "see the model's card", _FETCH, []))
+        altered = altered_files(name) if verify and state == "here" else []
+        if altered:
+            state = "wrong"
+        rows.append(Row(name, state, 0, "not known", "see the model's card", _FETCH, altered))
     rows += [_file_row(captioner, pinned, weights, hashes) for captioner, pinned in needs.files]
     hashes.save()
     return rows

@@ -17,7 +17,7 @@ from crisisweave.config.captioner import PinnedFile
 from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.errors import FetchError, WeightsError
 from crisisweave.fetching.download import PATIENT, Patience, Wanted, download
-from crisisweave.fetching.presence import Hashes
+from crisisweave.fetching.presence import Finding, Hashes
 from crisisweave.files import read_json, refusals_explained, sha256_file
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # What the loaders read, at the top of the repository: configs, tokenizer, image processor, safetensors.
 _READ = re.compile(
-    r"config\.json|(pre)?processor_config\.json|preprocessor_config\.json|tokenizer.*\.(json|model)"
+    r"config\.json|(pre)?processor_config\.json|tokenizer.*\.(json|model)"
     r"|special_tokens_map\.json|added_tokens\.json|vocab\.(txt|json)|merges\.txt|sentencepiece.*\.model"
     r"|spiece\.model|model\.safetensors(\.index\.json)?|model-\d+-of-\d+\.safetensors"
 )
@@ -41,6 +41,24 @@ def is_cached(name: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
     return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
+
+
+def altered_files(name: str) -> list[Finding]:
+    """Cached files of a `hub:` encoder whose content is not what the cache filed it under.
+
+    The hub's client names each stored file by the hash that the hub stated for it.
+    """
+    parsed = parse(name)
+    if parsed.kind != "hub":
+        return []
+    findings = []
+    for path in sorted(_snapshot(parsed).iterdir()):
+        stored = path.resolve()
+        if path.is_symlink() and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", stored.name):
+            found = sha256_file(stored) if len(stored.name) == 64 else _git_hash(stored)
+            if found != stored.name:
+                findings.append(Finding(path, "wrong", stored.name, found, stored.stat().st_size))
+    return findings
 
 
 def fetch_encoder(name: str) -> bool:
