@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yte
 
-from checkout import Checkout, job_counts
+from checkout import ROOT, Checkout, job_counts
 
 PROFILE = "profiles/generic"
 # Stands in for a cluster's submit command: takes the last argument, a job script, and prints an id.
@@ -47,3 +49,14 @@ def test_a_generic_cluster_is_given_what_the_rules_ask_for(tmp_path: Path) -> No
     assert ":ngpus=1" in predict
     assert "-q cpu" in evaluate
     assert ":ngpus=0" in evaluate
+
+
+@pytest.mark.parametrize("profile", [PROFILE, "profiles/slurm"])
+def test_the_profiles_send_exactly_the_rules_with_a_gpu_to_the_gpus(profile: str) -> None:
+    rules = "\n".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
+    blocks = re.findall(r"^rule (\w+):\n((?:(?:    .*)?\n)+)", rules, flags=re.MULTILINE)
+    with_gpu = {name for name, block in blocks if re.search(r"^        gpu=1,$", block, flags=re.MULTILINE)}
+    assert len(blocks) > len(with_gpu) > 0
+    settings = yte.process_yaml((ROOT / profile / "config.yaml").read_text(), require_use_yte=True)
+    assert set(settings["set-resources"]) == with_gpu
+    assert set(settings["groups"]) <= {name for name, _ in blocks}
