@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def _skipped(output: str) -> list[str]:
 
 
 def _damaged(cache: Path) -> list[str]:
-    """Objects of a cache whose content is not what their name says."""
+    """Objects of a cache or remote whose content is not what their name says."""
     objects = [path for path in (cache / "files/md5").glob("*/*") if path.is_file()]
     assert len(objects) > 200
     return [
@@ -147,20 +148,37 @@ def test_metrics_and_plots_show_what_the_report_shows(tracked: Checkout, tmp_pat
     assert "vega" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
-def test_a_cache_of_links_that_clones_share_is_never_written_through(
+@pytest.mark.parametrize("kind", ["reflink,copy", "hardlink", "symlink"])
+def test_two_clones_that_share_a_cache_and_a_remote_do_no_harm(
     tracked: Checkout, tmp_path: Path, kind: str
 ) -> None:
-    clone = _clone(tracked, tmp_path / "clone")
-    _dvc(clone, "config", "--local", "cache.type", kind)
-    _dvc(clone, "config", "--local", "cache.dir", str(tmp_path / "shared"))
-    _dvc(clone, "pull")
-    records = list((clone.folder / ".snakemake/metadata").rglob("*"))
-    assert any(r.is_symlink() or r.stat().st_nlink > 1 for r in records)
-    with clone.edited("src/crisisweave/config/steps.py", '"aggregate": Step(1', '"aggregate": Step(2'):
-        clone.run()
-        assert clone.stale() == set()
+    """Both change something and run at once; through a link, a record would be written into the cache."""
+    remote = tmp_path / "remote"
+    clones = [_clone(tracked, tmp_path / name) for name in ("one", "two")]
+    for clone in clones:
+        _dvc(clone, "config", "--local", "cache.type", kind)
+        _dvc(clone, "config", "--local", "cache.dir", str(tmp_path / "shared"))
+        _dvc(clone, "pull")
+        _dvc(clone, "config", "--local", "remote.store.url", str(remote))
+    if kind != "reflink,copy":
+        records = list((clones[0].folder / ".snakemake/metadata").rglob("*"))
+        assert any(r.is_symlink() or r.stat().st_nlink > 1 for r in records)
+    with (
+        clones[0].edited("src/crisisweave/config/steps.py", '"aggregate": Step(1', '"aggregate": Step(2'),
+        clones[1].edited("src/crisisweave/reporting/templates/base.html", "Skip to the content", "Skip"),
+    ):
+        with ThreadPoolExecutor() as both:
+            said = list(both.map(lambda clone: _dvc(clone, "repro"), clones))
+        # The tables came out as they were, so the next phase leaves the report as it is.
+        assert "Gather the scores" in said[0] and "Render the report" not in said[0]
+        assert "Gather the scores" not in said[1] and "Render the report" in said[1]
+        with ThreadPoolExecutor() as both:
+            list(both.map(lambda clone: _dvc(clone, "push"), clones))
+        for clone in clones:
+            assert UP_TO_DATE in _dvc(clone, "status")
+            assert clone.stale() == set()
     assert _damaged(tmp_path / "shared") == []
+    assert _damaged(remote) == []
 
 
 def test_a_half_pushed_remote_is_refused_whole_and_a_second_push_completes_it(
