@@ -379,7 +379,8 @@ def test_raw_data_that_lies_elsewhere_reruns_nothing(given: Checkout, tmp_path: 
         assert given.stale("--config", f"data_root={tmp_path / 'archive'}") == set()
         missing = given.snakemake("-n")
         assert missing.returncode != 0
-        assert "data set 'given': no folder data/raw/given; obtain it from" in missing.stdout + missing.stderr
+        said = missing.stdout + missing.stderr
+        assert "data set 'given': no folder data/raw/given; run `crisisweave fetch`, obtain it from" in said
     finally:
         (given.folder / "data/raw/away").rename(given.folder / "data/raw/given")
 

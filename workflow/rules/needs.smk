@@ -10,7 +10,8 @@ from crisisweave.layout import image_slug, text_slug
 
 TEMPLATES = Path(workflow.basedir) / "src/crisisweave/reporting/templates"
 
-for name in PROFILE.datasets():
+# Said here rather than by the first function that misses it: one sentence, before the DAG is built.
+for name in [] if "fetch" in sys.argv else PROFILE.datasets():
     if not PROFILE.dataset(name).generated:
         try:
             dataset_folder(PROFILE.dataset(name), Path(DATA_ROOT))
@@ -21,6 +22,12 @@ for name in PROFILE.datasets():
 def stated(model, **which):
     """What a part of the config says beyond defaults, which code holds: a new key with a default is no change."""
     return model.model_dump(mode="json", exclude_defaults=True, **which)
+
+
+def accepted_licences():
+    """`--config accept_licence=a,b`: sources whose terms the user has read and agrees to."""
+    names = str(config.get("accept_licence") or "").split(",")
+    return [f"--accept-licence {name}" for name in names if name]
 
 
 def raw_manifest(dataset):
