@@ -40,6 +40,7 @@ def prepare(folder: Path, dag: Any) -> None:
         ClusterError: no SLURM here, or it refuses a job.
     """
     find_slurm()
+    keep_to_squeue()
     cancel_leftovers(folder)
     check_requests(folder, {dag.get_job_group(job) or job for job in dag.needrun_jobs()})
 
@@ -52,6 +53,19 @@ def find_slurm() -> None:
             f"no SLURM on this machine ({', '.join(missing)} not found):"
             " start from a login node of the cluster, or run without --profile slurm"
         )
+
+
+def keep_to_squeue() -> None:
+    """Have SLURM asked only once how long it remembers jobs that have ended.
+
+    The executor asks before every look at its jobs, and where the controller does not answer it turns to
+    sacct; without accounting that fails as well, and then it forgets its jobs and waits for ever. With the
+    answer known it asks squeue again (`slurm-status-attempts` in the profile) until the controller is back.
+    """
+    import snakemake_executor_plugin_slurm as executor
+
+    age = executor.get_min_job_age()
+    executor.get_min_job_age = lambda: age
 
 
 def cancel_leftovers(folder: Path, patience: float = GONE_WITHIN) -> None:

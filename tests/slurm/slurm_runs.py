@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -109,11 +110,18 @@ class Run:
         os.kill(process, signal.SIGSTOP)
         return process
 
+    def asks(self) -> bool:
+        """Whether the main process asks SLURM for its jobs at this moment."""
+        return next(self._processes(lambda words: words[0].endswith(b"squeue")), None) is not None
+
     def _training(self) -> int | None:
         command = [os.fsencode(BIN / "crisisweave"), b"train"]
+        return next(self._processes(lambda words: words[1:3] == command), None)
+
+    def _processes(self, matches: Callable[[list[bytes]], bool]) -> Iterator[int]:
+        """Processes in this folder whose command line matches."""
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it ended while it was looked at
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if words[1:3] == command and (entry / "cwd").readlink() == self.folder:
-                    return int(entry.name)
-        return None
+                if matches(words) and (entry / "cwd").readlink() == self.folder:
+                    yield int(entry.name)

@@ -75,8 +75,8 @@ def controller_restarted(run: Run, cluster: SingleNode) -> None:
     """slurmctld gone while Snakemake asks for its jobs, and back."""
     held = run.hold_training()
     cluster.stop("slurmctld")
-    # What the executor says when the controller does not tell it how long it remembers jobs.
-    until(lambda: "MinJobAge=None" in run.log.read_text(), "Snakemake asks in vain", seconds=200)
+    until(run.asks, "Snakemake asks", seconds=200, every=0.02)
+    until(lambda: not run.asks(), "Snakemake has asked in vain")
     cluster.start_controller()
     os.kill(held, signal.SIGCONT)
 
