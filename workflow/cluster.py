@@ -117,7 +117,7 @@ def check_requests(folder: Path, jobs: Iterable[Any]) -> None:
     for job in jobs:
         if not job.is_local:
             rules[request(job.resources)] |= set(job.rules)
-    for options, names in rules.items():
+    for options, names in sorted(rules.items(), key=lambda item: sorted(item[1])):
         _check_account(options, names)
         # The first question leaves no trace, but its answer is also no where nodes are only down or drained.
         if _sbatch(folder, "--test-only", *options).returncode == 0:
