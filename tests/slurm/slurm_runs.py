@@ -110,9 +110,9 @@ class Run:
         os.kill(process, signal.SIGSTOP)
         return process
 
-    def asks(self) -> bool:
-        """Whether the main process asks SLURM for its jobs at this moment."""
-        return next(self._processes(lambda words: words[0].endswith(b"squeue")), None) is not None
+    def questions(self) -> set[int]:
+        """Processes by which the main process asks SLURM for its jobs at this moment."""
+        return set(self._processes(lambda words: words[0].endswith(b"squeue")))
 
     def _training(self) -> int | None:
         command = [os.fsencode(BIN / "crisisweave"), b"train"]

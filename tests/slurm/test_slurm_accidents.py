@@ -75,9 +75,12 @@ def controller_restarted(run: Run, cluster: SingleNode) -> None:
     """slurmctld gone while Snakemake asks for its jobs, and back."""
     held = run.hold_training()
     cluster.stop("slurmctld")
-    until(run.asks, "Snakemake asks", seconds=200, every=0.02)
-    until(lambda: not run.asks(), "Snakemake has asked in vain")
-    cluster.start_controller()
+    try:
+        asked: set[int] = set()
+        until(lambda: bool(asked.update(run.questions()) or asked), "Snakemake asks", seconds=200, every=0.02)
+        until(lambda: not asked & run.questions(), "Snakemake has asked in vain", seconds=200)
+    finally:
+        cluster.start_controller()
     os.kill(held, signal.SIGCONT)
 
 

@@ -26,11 +26,7 @@ COMMANDS = SimpleNamespace(**runpy.run_path(str(ROOT / "workflow/cluster.py")))
     ("old", "new", "sentence"),
     [
         ("gpu_partition: gpu ", "gpu_partition: gpus ", "rule captioner (--partition=gpus --gres=gpu:1"),
-        (
-            "cpu_partition: cpu ",
-            "cpu_partition: long ",
-            "rules audit, demo, images, prepare (--part",
-        ),
+        ("cpu_partition: cpu ", "cpu_partition: long ", "rules aggregate, report (--partition=long"),
         ("gres: gpu ", "gres: tpu ", "Invalid generic resource (gres) specification"),
         ("gres: gpu ", "gres: gpu:a100 ", "Requested node configuration is not available"),
         ('account: ""', "account: nobody", "Invalid account or account/partition combination specified"),

@@ -1,7 +1,7 @@
 """Published values: `config/published/*.csv`, in the tables and the order of `config/published/tables.yaml`.
 
-A row of a CSV is one cell of a published table. `printed` is what the source prints, to the letter; `value` and
-`sd` say the same as numbers (scores in percent), and the reader checks that they agree.
+A row of a CSV is one cell of a published table. `printed` is what the source prints, to the letter; `value`
+and `sd` say the same as numbers (scores in percent), and the reader checks that they agree.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PublishedCell(StrictModel):
     protocol: str
     backbone: str
     method: str
-    """The file of `config/methods/` that reproduces the row, apart from the training rows; empty: none yet."""
+    """The file of `config/methods/` that reproduces the row, apart from the training rows; empty: none."""
     note: str
 
     @field_validator("value", "sd", "n", "runs", mode="before")
