@@ -32,7 +32,7 @@ def test_help_lists_every_step_and_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "HEAVY []" in done.stdout
-    for step in ("prepare", "images", "audit", "captions", "train", "predict", "transfer", "evaluate"):
+    for step in ("prepare", "images", "audit", "captions", "train", "predict-splits", "transfer", "evaluate"):
         assert f"\n  {step} " in done.stdout
 
 
@@ -65,7 +65,7 @@ def test_help_answers_in_under_three_tenths_of_a_second() -> None:
             "method 'decision_max' is not trained; use `crisisweave combine` for it",
         ),
         (
-            ["predict", *RUN, "--method", "decision_max"],
+            ["predict-splits", *RUN, "--method", "decision_max"],
             "method 'decision_max' has no weights of its own; use `crisisweave combine` for it",
         ),
         (

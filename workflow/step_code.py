@@ -24,7 +24,10 @@ from crisisweave.config.steps import FAMILY_VERSIONS, STEPS
 SOURCE = Path(__file__).parents[1] / "src"
 CONFIRMED = Path(__file__).with_name("step_code.json")
 # A rule's command by the step that it is, where the two differ.
-COMMANDS: dict[str, tuple[str, ...]] = {"features": ("features", "text_features")}
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "features": ("features", "text_features"),
+    "predict-splits": ("predict_splits",),
+}
 # Families are imported by name, so the source does not say it: whoever builds a method can reach them all.
 BY_NAME = {"crisisweave.methods.registry": [f"crisisweave.methods.{name}" for name in FAMILY_VERSIONS]}
 # What only messages, pages and the command line of a step are made of.

@@ -310,8 +310,8 @@ def train(
     step(config, Sources(dataset, task), run.folder, checkpoint_every)
 
 
-@app.command()
-def predict(
+@app.command("predict-splits")
+def predict_splits(
     dataset: DatasetName,
     task: TaskName,
     method: MethodName,
@@ -364,7 +364,7 @@ def combine(
     resolved = _profile(profile)
     run, config = _run(resolved, dataset, task, method, seed)
     if not config.method.is_decision:
-        raise ConfigError(f"method '{method}' is trained; use `crisisweave predict` for it")
+        raise ConfigError(f"method '{method}' is trained; use `crisisweave predict-splits` for it")
     if target is not None:
         _target(resolved, run, target)
     place = Path("transfer") / target if target else Path()

@@ -63,7 +63,7 @@ def test_the_same_commands_give_the_same_numbers(finished: Checkout) -> None:
     for name in names:
         (finished.folder / run / name).unlink()
     arguments = ["--dataset", "demo", "--task", "humanitarian", "--method", "text", "--seed", "1"]
-    for command in ("train", "predict", "evaluate"):
+    for command in ("train", "predict-splits", "evaluate"):
         done = finished.call("crisisweave", command, "--profile", "config/tiny.yaml", *arguments)
         assert done.returncode == 0, done.stderr
     assert {name: (finished.folder / run / name).read_bytes() for name in names} == before

@@ -34,7 +34,7 @@ rule train:
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
 
 
-rule predict:
+rule predict_splits:
     input:
         unpack(run_inputs),
         model="results/{dataset}/{task}/{method}/seed-{seed}/model.safetensors",
@@ -42,9 +42,9 @@ rule predict:
     output:
         "results/{dataset}/{task}/{method}/seed-{seed}/predictions.parquet",
     log:
-        "logs/predict/{dataset}/{task}/{method}/seed-{seed}.log",
+        "logs/predict_splits/{dataset}/{task}/{method}/seed-{seed}.log",
     benchmark:
-        "logs/predict/{dataset}/{task}/{method}/seed-{seed}.tsv"
+        "logs/predict_splits/{dataset}/{task}/{method}/seed-{seed}.tsv"
     wildcard_constraints:
         method=one_of(TRAINED),
     conda:
@@ -55,12 +55,12 @@ rule predict:
         mem_mb=grows(3000),
         runtime=grows(30),
     params:
-        made_from=made_from("predict", family_version=version_of_family),
+        made_from=made_from("predict-splits", family_version=version_of_family),
     message:
         "Predict dev and test with {wildcards.method} on {wildcards.dataset}/{wildcards.task},"
         " seed {wildcards.seed}"
     shell:
-        "crisisweave predict --dataset {wildcards.dataset}"
+        "crisisweave predict-splits --dataset {wildcards.dataset}"
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
 
 

@@ -47,7 +47,7 @@ STEPS = {
     "captioner": Step(1, _LEARNING),
     "captions": Step(1, ("sacrebleu", "rouge-score", "pycocoevalcap", *_LEARNING)),
     "train": Step(1, (*_LEARNING, *_WEIGHTS)),
-    "predict": Step(1, (*_LEARNING, *_WEIGHTS)),
+    "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
     "combine": Step(1, ("numpy",)),
     "evaluate": Step(1, _SCORES),

@@ -140,7 +140,7 @@ def _by_trained_method(
 
 
 def _read(folder: Path) -> _Scored:
-    for name, step in (("metrics.json", "evaluate"), ("predictions.parquet", "predict")):
+    for name, step in (("metrics.json", "evaluate"), ("predictions.parquet", "predict-splits")):
         if not (folder / name).is_file():
             raise DataError(f"{folder}: holds no {name}; run `crisisweave {step}` for this run first")
     metrics = read_json(folder / "metrics.json")

@@ -60,7 +60,9 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
     import pandas as pd
 
     if not path.is_file():
-        raise DataError(f"{path}: no such predictions file; run `crisisweave predict` for this run first")
+        raise DataError(
+            f"{path}: no such predictions file; run `crisisweave predict-splits` for this run first"
+        )
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The steps that score a trained run: `predict` and `transfer`. Each gives a table of probabilities."""
+"""Scoring of a trained run by `predict-splits` and `transfer`: each gives a table of probabilities."""
 
 from __future__ import annotations
 
