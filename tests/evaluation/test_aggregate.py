@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from crisisweave.errors import DataError
 from crisisweave.evaluation.aggregate import aggregate
@@ -13,7 +14,15 @@ from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.files import read_json, write_json, write_parquet
 
 CLASSES = ["calm", "flood"]
-FILES = ("runs.csv", "methods.csv", "classes.csv", "comparisons.csv", "tables.json")
+FILES = (
+    "runs.csv",
+    "methods.csv",
+    "classes.csv",
+    "comparisons.csv",
+    "tables.json",
+    "details.json",
+    "answers.parquet",
+)
 
 
 def make_run(
@@ -71,6 +80,24 @@ def make_run(
             "parameters": {"total": 5, "trained": 3},
         },
     )
+    config = {
+        "dataset": "demo",
+        "task": "harm",
+        "classes": classes,
+        "seed": seed,
+        "threads": 1,
+        "method": {
+            "name": method,
+            "family": "decision",
+            "title": method,
+            "idea": "None.",
+            "source": {"document": "None", "section": "0"},
+            "inputs": ["text", "image"],
+            "rule": "mean",
+            "members": {"text": "text", "image": "image"},
+        },
+    }
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 
 
@@ -176,7 +203,7 @@ def test_metrics_of_other_predictions_are_refused(runs: list[Path], tmp_path: Pa
     _refused(runs, tmp_path, "metrics.json was not made from the predictions.parquet beside it")
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "predictions.parquet", "run.json"])
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.parquet", "run.json", "config.yaml"])
 def test_missing_files_are_named(name: str, runs: list[Path], tmp_path: Path) -> None:
     (runs[1] / name).unlink()
     _refused(runs, tmp_path, name)

@@ -164,7 +164,7 @@ def test_two_clones_that_share_a_cache_and_a_remote_do_no_harm(
         records = list((clones[0].folder / ".snakemake/metadata").rglob("*"))
         assert any(r.is_symlink() or r.stat().st_nlink > 1 for r in records)
     with (
-        clones[0].edited("src/crisisweave/config/steps.py", '"aggregate": Step(1', '"aggregate": Step(2'),
+        clones[0].edited("src/crisisweave/config/steps.py", '"aggregate": Step(2', '"aggregate": Step(3'),
         clones[1].edited("src/crisisweave/reporting/templates/base.html", "Skip to the content", "Skip"),
     ):
         with ThreadPoolExecutor() as both:

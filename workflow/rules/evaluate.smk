@@ -58,6 +58,7 @@ rule aggregate:
         metrics=run_files("metrics.json"),
         predictions=run_files("predictions.parquet"),
         records=[str(run.folder / "run.json") for run in RUNS],
+        configs=[str(run.folder / "config.yaml") for run in RUNS],
         histories=[
             str(run.folder / "history.csv") for run in RUNS if run.method in TRAINED
         ],

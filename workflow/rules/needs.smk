@@ -341,6 +341,8 @@ TABLES = [
         "classes.csv",
         "comparisons.csv",
         "tables.json",
+        "details.json",
+        "answers.parquet",
     ]
 ]
 

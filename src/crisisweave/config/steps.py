@@ -51,7 +51,7 @@ STEPS = {
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
     "combine": Step(1, ("numpy",)),
     "evaluate": Step(1, _SCORES),
-    "aggregate": Step(1, _SCORES),
+    "aggregate": Step(2, _SCORES),
     "report": Step(1, ("jinja2", *_PIXELS)),
 }
 FAMILY_VERSIONS = {"text": 1, "image": 1, "concat": 1, "cmb": 1, "decision": 1}

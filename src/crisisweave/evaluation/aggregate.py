@@ -7,9 +7,8 @@ must be about the same rows, labels and class list; anything else stops with a s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,11 +22,20 @@ from crisisweave.evaluation.bootstrap import (
     mean_over_seeds,
 )
 from crisisweave.evaluation.calibration import ECE_BINS
+from crisisweave.evaluation.details import answers_table, details, shared_errors
 from crisisweave.evaluation.metrics import SUMMARY_METRICS, confusion_counts, summarise
-from crisisweave.evaluation.predictions import Predictions, read_predictions
+from crisisweave.evaluation.scored import (
+    Group,
+    Scored,
+    by_method,
+    check_same_rows,
+    check_unique,
+    mean_sd,
+    read_scored,
+)
 from crisisweave.evaluation.significance import ALPHA, COMPARISON_RESAMPLES, compare
 from crisisweave.evaluation.tracked import write_metrics, write_plots
-from crisisweave.files import read_json, write_csv, write_json
+from crisisweave.files import write_csv, write_json, write_parquet
 from crisisweave.progress import track
 
 if TYPE_CHECKING:
@@ -39,63 +47,48 @@ COMPARED_SPLIT = "test"
 """Methods are compared on it, and only where no transfer took place."""
 
 
-class Group(NamedTuple):
-    """What may be compared."""
-
-    dataset: str
-    task: str
-    target: str
-    """Transfer target; empty for the run's own data set (a CSV and a sort know no null)."""
-    split: str
-
-    def __str__(self) -> str:
-        return "/".join(part for part in self if part)
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """One folder with predictions and their metrics."""
-
-    folder: Path
-    dataset: str
-    task: str
-    target: str
-    method: str
-    seed: int
-    classes: tuple[str, ...]
-    metrics: dict[str, Any]
-    predictions: dict[str, Predictions]
-    record: dict[str, Any]
-    """`run.json` of the run that made the predictions."""
-
-
 def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -> None:
     """Write `runs`, `methods`, `classes` and `comparisons` as CSV, and all of them as `tables.json`.
 
+    `details.json` and `answers.parquet` hold what the pages of single methods show of the test split.
     `metrics/` and `plots/` beside them hold the same scores, and learning curves, as DVC reads them.
 
     Args:
         runs: folders that hold `metrics.json` and `predictions.parquet`: run folders and their
-            `transfer/<target>` folders. `run.json` lies in the run folder. Their order does not matter.
+            `transfer/<target>` folders. `run.json` and `config.yaml` lie in the run folder. The order of
+            the folders does not matter.
         out: folder of the tables.
         histories: `history.csv` of the runs that were trained.
 
     Raises:
-        DataError: a file is missing, metrics and predictions do not belong together, a run is given twice, or
-            runs of one group differ in class list, rows or labels. Nothing is written then.
+        DataError: a file is missing, metrics and predictions do not belong together, a run is given twice,
+            runs of one group differ in class list, rows or labels, or seeds of one method in their config.
+            Nothing is written then.
     """
     if not runs:
         raise DataError("no run to aggregate; name at least one run folder")
-    scored = [_read(folder) for folder in track(sorted(set(runs)), "reading runs")]
+    scored = [read_scored(folder) for folder in track(sorted(set(runs)), "reading runs")]
     scored.sort(key=lambda run: (run.dataset, run.task, run.target, run.method, run.seed))
-    _check_unique(scored)
-    groups: dict[Group, list[_Scored]] = {}
+    check_unique(scored)
+    groups: dict[Group, list[Scored]] = {}
     for run in scored:
         for split in run.predictions:
             groups.setdefault(Group(run.dataset, run.task, run.target, split), []).append(run)
     groups = dict(sorted(groups.items()))
     for group, members in groups.items():
-        _check_same_rows(group, members)
+        check_same_rows(group, members)
+    compared = {
+        group: members
+        for group, members in groups.items()
+        if group.split == COMPARED_SPLIT and not group.target
+    }
+    trained = frozenset(histories)
+    detailed = {
+        "methods": [row for group, members in compared.items() for row in details(group, members, trained)],
+        "shared_errors": [
+            row for group, members in compared.items() for row in shared_errors(group, members)
+        ],
+    }
 
     tables: dict[str, Any] = {
         "protocol": {
@@ -115,8 +108,7 @@ def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -
         ],
         "comparisons": [
             row
-            for group, members in track(groups.items(), "comparing methods", len(groups))
-            if group.split == COMPARED_SPLIT and not group.target
+            for group, members in track(compared.items(), "comparing methods", len(compared))
             for row in _comparison_rows(group, members)
         ],
         "classes": [row for group, members in groups.items() for row in _class_rows(group, members)],
@@ -125,12 +117,14 @@ def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -
     for name in _HEADERS:
         write_csv(out / f"{name}.csv", _as_table(tables[name], _HEADERS[name]))
     write_json(out / "tables.json", tables)
+    write_json(out / "details.json", detailed)
+    write_parquet(out / "answers.parquet", answers_table(compared))
     write_metrics(tables["methods"], out / "metrics")
     write_plots(tables["methods"], _by_trained_method(scored, histories), out / "plots")
 
 
 def _by_trained_method(
-    scored: Sequence[_Scored], histories: Sequence[Path]
+    scored: Sequence[Scored], histories: Sequence[Path]
 ) -> dict[tuple[str, str, str], list[Path]]:
     grouped: dict[tuple[str, str, str], list[Path]] = {}
     for run in scored:
@@ -139,86 +133,7 @@ def _by_trained_method(
     return grouped
 
 
-def _read(folder: Path) -> _Scored:
-    for name, step in (("metrics.json", "evaluate"), ("predictions.parquet", "predict-splits")):
-        if not (folder / name).is_file():
-            raise DataError(f"{folder}: holds no {name}; run `crisisweave {step}` for this run first")
-    metrics = read_json(folder / "metrics.json")
-    missing = [
-        key for key in ("dataset", "task", "method", "seed", "classes", "splits") if key not in metrics
-    ]
-    if missing:
-        raise DataError(f"{folder / 'metrics.json'}: '{missing[0]}' is missing; evaluate this run again")
-    record = (folder.parent.parent if metrics["target"] else folder) / "run.json"
-    if not record.is_file():
-        raise DataError(f"{record}: no such file, so the run's cost and origin are unknown; run it again")
-    predictions = read_predictions(folder / "predictions.parquet")
-    _check_belong_together(folder, metrics, predictions)
-    return _Scored(
-        folder=folder,
-        dataset=metrics["dataset"],
-        task=metrics["task"],
-        target=metrics["target"] or "",
-        method=metrics["method"],
-        seed=int(metrics["seed"]),
-        classes=tuple(metrics["classes"]),
-        metrics=metrics["splits"],
-        predictions=predictions,
-        record=read_json(record),
-    )
-
-
-def _check_belong_together(
-    folder: Path, metrics: dict[str, Any], predictions: dict[str, Predictions]
-) -> None:
-    """The metrics must be those of the predictions that lie beside them."""
-    same = set(metrics["splits"]) == set(predictions)
-    for split, rows in predictions.items() if same else ():
-        k = len(rows.classes)
-        confusion = confusion_counts(rows.truth, rows.predicted, k).tolist()
-        same &= (
-            list(rows.classes) == metrics["classes"] and metrics["splits"][split]["confusion"] == confusion
-        )
-    if not same:
-        raise DataError(
-            f"{folder}: metrics.json was not made from the predictions.parquet beside it; evaluate again"
-        )
-
-
-def _check_unique(scored: Sequence[_Scored]) -> None:
-    first: dict[tuple[str, str, str, str, int], Path] = {}
-    for run in scored:
-        key = (run.dataset, run.task, run.target, run.method, run.seed)
-        if key in first:
-            raise DataError(
-                f"{run.folder} and {first[key]} are both {run.method} with seed {run.seed} on {run.dataset}/"
-                f"{run.task}; name one of them"
-            )
-        first[key] = run.folder
-
-
-def _check_same_rows(group: Group, members: Sequence[_Scored]) -> None:
-    reference = members[0]
-    ours = reference.predictions[group.split]
-    for run in members[1:]:
-        theirs = run.predictions[group.split]
-        if run.classes != reference.classes:
-            difference = f"class lists ({', '.join(reference.classes)} and {', '.join(run.classes)})"
-        elif len(theirs) != len(ours):
-            difference = f"numbers of rows ({len(ours)} and {len(theirs)})"
-        elif not np.array_equal(theirs.instance_ids, ours.instance_ids):
-            difference = "instances"
-        elif not np.array_equal(theirs.truth, ours.truth):
-            difference = "labels"
-        else:
-            continue
-        raise DataError(
-            f"{reference.folder} and {run.folder} have different {difference} in {group}; predict and "
-            "evaluate both again from the same prepared table"
-        )
-
-
-def _describe(group: Group, run: _Scored) -> dict[str, Any]:
+def _describe(group: Group, run: Scored) -> dict[str, Any]:
     """The group's rows, and the scores of the best answer that never looks at a tweet."""
     rows = run.predictions[group.split]
     k = len(rows.classes)
@@ -240,7 +155,7 @@ def _describe(group: Group, run: _Scored) -> dict[str, Any]:
     }
 
 
-def _run_row(group: Group, run: _Scored) -> dict[str, Any]:
+def _run_row(group: Group, run: Scored) -> dict[str, Any]:
     scores = run.metrics[group.split]
     deduplicated = scores["deduplicated"] or {}
     row: dict[str, Any] = {
@@ -259,23 +174,8 @@ def _run_row(group: Group, run: _Scored) -> dict[str, Any]:
     return row
 
 
-def _mean_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Mean and sample standard deviation; the latter is null for one value, both where a value is null."""
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None, None
-    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else None
-
-
-def _by_method(members: Sequence[_Scored]) -> dict[str, dict[int, _Scored]]:
-    methods: dict[str, dict[int, _Scored]] = {}
-    for run in members:
-        methods.setdefault(run.method, {})[run.seed] = run
-    return methods
-
-
-def _method_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]]:
-    methods = _by_method(members)
+def _method_rows(group: Group, members: Sequence[Scored]) -> list[dict[str, Any]]:
+    methods = by_method(members)
     rows = members[0].predictions[group.split]
     predicted = [run.predictions[group.split].predicted for runs in methods.values() for run in runs.values()]
     resampled = bootstrap_scores(rows.tweet_ids, rows.truth, np.stack(predicted), len(rows.classes))
@@ -293,26 +193,26 @@ def _method_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any
             "n": len(rows),
         }
         for name in SCORES:
-            row[name], row[f"{name}_sd"] = _mean_sd([score[name] for score in scores])
+            row[name], row[f"{name}_sd"] = mean_sd([score[name] for score in scores])
         for name in METRICS:
             samples = mean_over_seeds(resampled[name][part], tuple(runs))
             row[f"{name}_low"], row[f"{name}_high"] = interval(samples)
         without = [score["deduplicated"] or {} for score in scores]
         row["n_deduplicated"] = without[0].get("n")
         for name in METRICS:
-            row[f"{name}_deduplicated"], row[f"{name}_deduplicated_sd"] = _mean_sd(
+            row[f"{name}_deduplicated"], row[f"{name}_deduplicated_sd"] = mean_sd(
                 [score.get(name) for score in without]
             )
         for name in COSTS:
-            row[name] = _mean_sd([run.record.get(name) for run in runs.values()])[0]
+            row[name] = mean_sd([run.record.get(name) for run in runs.values()])[0]
         table.append(row)
     return table
 
 
-def _class_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]]:
+def _class_rows(group: Group, members: Sequence[Scored]) -> list[dict[str, Any]]:
     """Scores of each class, averaged over a method's seeds."""
     table = []
-    for method, runs in _by_method(members).items():
+    for method, runs in by_method(members).items():
         for name in members[0].classes:
             scores = [run.metrics[group.split]["per_class"][name] for run in runs.values()]
             row: dict[str, Any] = {
@@ -322,16 +222,16 @@ def _class_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]
                 "support": scores[0]["support"],
             }
             for score in ("precision", "recall", "f1"):
-                row[score], row[f"{score}_sd"] = _mean_sd([values[score] for values in scores])
+                row[score], row[f"{score}_sd"] = mean_sd([values[score] for values in scores])
             table.append(row)
     return table
 
 
-def _comparison_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str, Any]]:
+def _comparison_rows(group: Group, members: Sequence[Scored]) -> list[dict[str, Any]]:
     rows = members[0].predictions[group.split]
     predicted = {
         method: {seed: run.predictions[group.split].predicted for seed, run in runs.items()}
-        for method, runs in _by_method(members).items()
+        for method, runs in by_method(members).items()
     }
     table = []
     for pair in compare(rows.tweet_ids, rows.truth, predicted, len(rows.classes)):
@@ -354,7 +254,7 @@ def _comparison_rows(group: Group, members: Sequence[_Scored]) -> list[dict[str,
     return table
 
 
-def _provenance(run: _Scored) -> dict[str, Any]:
+def _provenance(run: Scored) -> dict[str, Any]:
     keys = ("versions", "device", "threads", "command", "config_sha256", "data_sha256", "energy_assumes")
     return {
         "dataset": run.dataset,
