@@ -125,6 +125,8 @@ class PublishedFigure(StrictModel):
     """A published figure that has no counterpart yet."""
 
     title: str
+    about: str
+    """What it shows in the source."""
     needs: str
     """What it takes to make it."""
 
@@ -148,12 +150,12 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class Published:
-    """All published values, and the method files that they name."""
+    """All published values, and the method files that reproduce them."""
 
     tables: tuple[PublishedTable, ...]
     figures: tuple[PublishedFigure, ...]
     methods: dict[str, MethodConfig]
-    """Method → its file as it stands, without the changes of any profile."""
+    """Method, members of decision fusions included → its file as it stands, without any profile's changes."""
 
 
 def load_published(config_dir: Path = CONFIG_DIR) -> Published:
@@ -178,12 +180,18 @@ def load_published(config_dir: Path = CONFIG_DIR) -> Published:
         cells = _read_cells(folder / entry.file, known, seen)
         name = Path(entry.file).stem
         tables.append(PublishedTable(name, entry.title, entry.about, entry.needs, tuple(cells)))
-    named = sorted({cell.method for table in tables for cell in table.cells if cell.method})
-    methods = {}
-    for name in named:
-        file = config_dir / "methods" / f"{name}.yaml"
+    named = {cell.method for table in tables for cell in table.cells if cell.method}
+    return Published(tuple(tables), tuple(contents.figures), _methods(named, config_dir / "methods"))
+
+
+def _methods(names: set[str], folder: Path) -> dict[str, MethodConfig]:
+    methods: dict[str, MethodConfig] = {}
+    for name in sorted(names):
+        file = folder / f"{name}.yaml"
         methods[name] = validate(MethodConfig, read_yaml(file), str(file))
-    return Published(tuple(tables), tuple(contents.figures), methods)
+        members = set(methods[name].members.values())
+        methods.update(_methods(members - set(methods), folder))
+    return methods
 
 
 def _read_cells(path: Path, methods: list[str], seen: dict[tuple[str, ...], str]) -> list[PublishedCell]:
