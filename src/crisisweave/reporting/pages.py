@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crisisweave.errors import DataError
-from crisisweave.files import atomic_path, read_json, write_text
+from crisisweave.files import read_json
 from crisisweave.progress import track
-from crisisweave.reporting import numbers
-from crisisweave.reporting.datasets import About, by_dataset, data_page
+from crisisweave.reporting.datasets import About, Sources, by_dataset, data_page
 from crisisweave.reporting.results import Ceilings, provenance, sections
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from crisisweave.reporting.site import Page, Site
 
 SAMPLE_SEED = 0
 """Seed of the random sample on the data pages."""
@@ -52,31 +49,42 @@ def report(
         DataError: an input is missing, a folder belongs to no data set, or `about` lacks one.
     """
     results = _tables(tables)
-    pages: dict[str, str] = {}
-    images: dict[str, bytes] = {}
-    environment = _environment()
     sources = by_dataset(datasets, audits, stores, captions)
     for source in sources:
         if source.name not in about:
             raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
-    links = [{"name": source.name, "file": f"pages/data-{source.name}.html"} for source in sources]
-    for source, link in track(list(zip(sources, links, strict=True)), "data pages"):
-        page, thumbnails = data_page(source, about[source.name], SAMPLE_SEED)
-        images.update({f"{source.name}/{name}": content for name, content in thumbnails.items()})
-        pages[link["file"]] = environment.get_template("data.html").render(
-            page=page, links=links, here=link["file"], root="../", sample_seed=SAMPLE_SEED
-        )
-    pages["index.html"] = environment.get_template("index.html").render(
-        sections=sections(results, _ceilings(ceilings or {})),
-        protocol=results["protocol"],
-        provenance=provenance(results["provenance"]),
-        links=links,
-        here="index.html",
-        root="",
-        tables=TABLES,
+    pages = [
+        _overview(results, _ceilings(ceilings or {})),
+        *(_data_page(source, about[source.name]) for source in track(sources, "data pages")),
+    ]
+    Site(pages, {f"{name}.csv": tables / f"{name}.csv" for name in TABLES}).write(out)
+
+
+def _overview(results: Mapping[str, Any], ceilings: Mapping[tuple[str, str], Ceilings]) -> Page:
+    return Page(
+        file="index.html",
+        template="index.html",
+        title="Results",
+        nav="Results",
+        values={
+            "sections": sections(results, ceilings),
+            "protocol": results["protocol"],
+            "provenance": provenance(results["provenance"]),
+            "tables": TABLES,
+        },
     )
-    style = environment.get_template("style.css").render()
-    _write(out, pages, style, images, {name: tables / f"{name}.csv" for name in TABLES})
+
+
+def _data_page(source: Sources, about: About) -> Page:
+    page, thumbnails = data_page(source, about, SAMPLE_SEED)
+    return Page(
+        file=f"pages/data-{source.name}.html",
+        template="data.html",
+        title=f"Data: {source.name}",
+        nav=f"Data: {source.name}",
+        values={"page": page, "sample_seed": SAMPLE_SEED},
+        images={f"{source.name}/{name}": content for name, content in thumbnails.items()},
+    )
 
 
 def _tables(folder: Path) -> dict[str, Any]:
@@ -97,45 +105,3 @@ def _ceilings(files: Mapping[str, Path]) -> dict[tuple[str, str], Ceilings]:
             known = {name: inputs[name]["splits"].get("test") for name in ("text", "image", "both")}
             result[dataset, task] = {name: scores for name, scores in known.items() if scores}
     return result
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("crisisweave.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    for filter_ in (
-        numbers.percent,
-        numbers.points,
-        numbers.p_value,
-        numbers.count,
-        numbers.duration,
-        numbers.several,
-        numbers.breakable,
-    ):
-        environment.filters[filter_.__name__] = filter_
-    return environment
-
-
-def _write(
-    out: Path, pages: Mapping[str, str], style: str, images: Mapping[str, bytes], tables: Mapping[str, Path]
-) -> None:
-    with atomic_path(out / "pages") as folder:
-        for name, content in sorted(images.items()):
-            (folder / "images" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "images" / name).write_bytes(content)
-        (folder / "tables").mkdir(parents=True)
-        for name, source in tables.items():
-            (folder / "tables" / f"{name}.csv").write_bytes(source.read_bytes())
-        write_text(folder / "style.css", style)
-        for name, page in pages.items():
-            if name != "index.html":
-                write_text(folder / Path(name).name, page)
-    # The overview comes last: where it stands, all that it links to stands.
-    write_text(out / "index.html", pages["index.html"])
