@@ -132,7 +132,16 @@ class Toy:
 
     def run(self, method: MethodConfig, seed: int = 1) -> RunConfig:
         """The run of a method on this data set."""
-        return RunConfig(dataset="toy", task="state", classes=CLASSES, seed=seed, threads=1, method=method)
+        return RunConfig(
+            dataset="toy",
+            task="state",
+            classes=CLASSES,
+            seed=seed,
+            threads=1,
+            method=method,
+            shorter_side=32,
+            captioner=None,
+        )
 
 
 TINY_TEXT = {"name": "tiny:bert", "pooling": "mean"}

@@ -92,13 +92,17 @@ def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> t
         raise ConfigError(
             f"{profile.path}: seed {seed} is not run on {dataset}/{task}; its seeds are {experiment.seeds}"
         )
+    resolved = profile.method(dataset, task, method)
+    source = profile.dataset(dataset)
     config = RunConfig(
         dataset=dataset,
         task=task,
-        classes=profile.dataset(dataset).tasks[task].classes,
+        classes=source.tasks[task].classes,
         seed=seed,
         threads=profile.config.threads,
-        method=profile.method(dataset, task, method),
+        method=resolved,
+        shorter_side=source.shorter_side if resolved.opens_images else None,
+        captioner=profile.captioner(resolved.captioner) if resolved.captioner else None,
     )
     return Run(dataset, task, method, seed), config
 
@@ -425,6 +429,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("reports"),
 ) -> None:
     """Render the HTML report from the tables; pages open from disk, without network."""
+    from crisisweave.config.published import load_published
     from crisisweave.layout import Sources
     from crisisweave.orphans import orphans
     from crisisweave.reporting.datasets import About
@@ -443,9 +448,12 @@ def report(
         stores=[Sources(n, "").images for n in names if "image" in configs[n].modalities],
         captions=[Sources(n, "").captions(c) for n in names for c in resolved.captioners_of(n)],
         about={
-            n: About(config.title, config.licence, redact=not config.redistributable)
+            n: About(
+                config.title, config.licence, redact=not config.redistributable, source=config.registry
+            )
             for n, config in configs.items()
         },
+        published=load_published(resolved.config_dir),
         ceilings={
             n: DATA / configs[n].folder / "truth" / "ceilings.json" for n in names if configs[n].generated
         },

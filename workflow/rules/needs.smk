@@ -109,6 +109,22 @@ def method_config(wildcards):
     return {**config, "family_version": family_version(method.family)}
 
 
+def image_side(wildcards):
+    """The size of the images that a run's method reads; null where it reads none."""
+    settings = PROFILE.dataset(wildcards.dataset)
+    return settings.shorter_side if method_of(wildcards).opens_images else None
+
+
+def captioner_of_run(wildcards):
+    """What the captions of a run's method are made from; null where it reads none."""
+    name = method_of(wildcards).captioner
+    if name is None:
+        return None
+    settings = PROFILE.captioner(name)
+    made = stated(settings, exclude=DESCRIPTIVE | {"decoding"})
+    return {**made, "decoding": stated(settings.decoding, exclude={"batch_size"})}
+
+
 def version_of_family(wildcards):
     """The version of a run's method family."""
     return family_version(method_of(wildcards).family)

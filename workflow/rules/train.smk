@@ -25,7 +25,12 @@ rule train:
         runtime=grows(120),
     params:
         made_from=made_from(
-            "train", method=method_config, classes=classes_of, threads=THREADS
+            "train",
+            method=method_config,
+            classes=classes_of,
+            threads=THREADS,
+            shorter_side=image_side,
+            captioner=captioner_of_run,
         ),
     message:
         "Train {wildcards.method} on {wildcards.dataset}/{wildcards.task}, seed {wildcards.seed}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from crisisweave.captioning.decode import generate
 from crisisweave.captioning.folder import Captioner, load_captioner_folder
@@ -96,23 +97,40 @@ def caption(
 def caption_images(captioner: Captioner, config: CaptionerConfig, images: Images, seed: int) -> pd.DataFrame:
     """The captions table: instance_id, captioner, rank, caption, score, chosen."""
     device = next(captioner.model.parameters()).device
-    stop = stop_token(captioner.tokenizer, config.decoding.stop)
     size = config.decoding.batch_size
     records: list[tuple[str, str, int, str, float, bool]] = []
     for start in track(range(0, len(images.instance_ids), size), f"caption images ({config.name})"):
         ids = images.instance_ids[start : start + size]
         block = images.features[start : start + size].to(device)
-        prefix = captioner.model.prefix(block)
-        seeds = [instance_seed(instance_id, seed) for instance_id in ids]
-        found = generate(captioner.model.language_model, prefix, config.decoding, stop, seeds)
-        texts = [[decode(captioner.tokenizer, candidate.tokens) for candidate in own] for own in found]
-        scores = similarities(captioner.scorer, block, texts)
-        for instance_id, own_texts, own_scores in zip(ids, texts, scores, strict=True):
-            best = max(range(len(own_texts)), key=own_scores.__getitem__)
-            for rank, (text, score) in enumerate(zip(own_texts, own_scores, strict=True)):
-                records.append((instance_id, config.name, rank, text, score, rank == best))
+        for instance_id, own in zip(ids, candidates(captioner, config, block, ids, seed), strict=True):
+            for rank, (text, score) in enumerate(zip(own.texts, own.scores, strict=True)):
+                records.append((instance_id, config.name, rank, text, score, rank == own.chosen))
     columns = ["instance_id", "captioner", "rank", "caption", "score", "chosen"]
     return pd.DataFrame(records, columns=columns)
+
+
+class Candidates(NamedTuple):
+    """Captions of one image, most probable first, their image–text scores, and the place of the best."""
+
+    texts: list[str]
+    scores: list[float]
+    chosen: int
+
+
+def candidates(
+    captioner: Captioner, config: CaptionerConfig, block: Tensor, names: Sequence[str], seed: int
+) -> list[Candidates]:
+    """Captions of images by their features (n, cells, d), which are called `names` (for nucleus sampling)."""
+    stop = stop_token(captioner.tokenizer, config.decoding.stop)
+    prefix = captioner.model.prefix(block)
+    seeds = [instance_seed(name, seed) for name in names]
+    found = generate(captioner.model.language_model, prefix, config.decoding, stop, seeds)
+    texts = [[decode(captioner.tokenizer, candidate.tokens) for candidate in own] for own in found]
+    scores = similarities(captioner.scorer, block, texts)
+    return [
+        Candidates(own_texts, own_scores, max(range(len(own_texts)), key=own_scores.__getitem__))
+        for own_texts, own_scores in zip(texts, scores, strict=True)
+    ]
 
 
 def score_split(

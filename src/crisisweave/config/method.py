@@ -126,6 +126,11 @@ class MethodConfig(StrictModel):
         return self
 
     @property
+    def opens_images(self) -> bool:
+        """True where the method itself reads images, as pixels, features or captions (a fusion does not)."""
+        return self.image is not None or self.captioner is not None
+
+    @property
     def is_decision(self) -> bool:
         """True for a method that combines the predictions of others and has no parameters."""
         return bool(self.members)

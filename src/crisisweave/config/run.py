@@ -9,12 +9,14 @@ from typing import Any
 
 import yaml
 
+from crisisweave.config.captioner import CaptionerConfig
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import StrictModel, read_yaml, validate
 from crisisweave.files import write_text
 
 # What a method's file says to the reader; its result does not depend on it.
 DESCRIPTIVE = {"title", "idea", "source", "deviations"}
+_SAME_CAPTIONS: dict[str, Any] = {**dict.fromkeys(DESCRIPTIVE, True), "decoding": {"batch_size"}}
 
 
 class RunConfig(StrictModel):
@@ -26,10 +28,16 @@ class RunConfig(StrictModel):
     seed: int
     threads: int
     method: MethodConfig
+    shorter_side: int | None
+    """Pixels of the shorter side in the data set's image store; null where the method reads no image."""
+    captioner: CaptionerConfig | None
+    """The resolved captioner of the method's captions."""
 
     def digest(self) -> str:
         """SHA-256 of what the run's result depends on."""
-        content: dict[str, Any] = self.model_dump(mode="json", exclude={"method": DESCRIPTIVE})
+        content: dict[str, Any] = self.model_dump(
+            mode="json", exclude={"method": DESCRIPTIVE, "captioner": _SAME_CAPTIONS}
+        )
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from crisisweave.config.method import EncoderUse
-from crisisweave.encoders.image import load_image_encoder
-from crisisweave.encoders.text import load_text_encoder, pool
+from crisisweave.encoders.image import ImageEncoder, load_image_encoder
+from crisisweave.encoders.text import TextEncoder, Tokens, load_text_encoder, pool
 from crisisweave.errors import DataError
 from crisisweave.files import atomic_path, read_json, write_json
 from crisisweave.images.store import ImageStore
@@ -23,24 +24,37 @@ TEXT_BATCH = 64
 IMAGE_BATCH = 16
 
 
+def for_features(network: ImageEncoder, device: torch.device) -> ImageEncoder:
+    """The encoder on a device, in evaluation mode and in the memory format that suits `image_features`."""
+    # The store's pixels are channels-last already; convolutions take them so without a copy.
+    return network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def image_features(network: ImageEncoder, pixels: Tensor, grid: int) -> Tensor:
+    """Features of pixels (n, S, S, 3) uint8: float32 (n, d), or (n, grid², d) for a grid above 1."""
+    return (network(pixels) if grid == 1 else network.grid(pixels, grid)).float()
+
+
+def text_features(network: TextEncoder, batch: Tokens, pooling: str) -> Tensor:
+    """Features of a batch of tokens: float32 (n, d)."""
+    return pool(network(batch), batch.mask, pooling).float()
+
+
 def encode_images(store: ImageStore, encoder: str, size: int, grid: int, out: Path) -> None:
     """Encode every image of a store.
 
     Writes `features.npy`, float32 (n, d), or (n, grid², d) for a grid above 1; row i is row i of the store's
     index. `features.json` beside it says what they are.
     """
-    network = load_image_encoder(encoder).eval()
     device = best_device()
-    # The store's pixels are channels-last already; convolutions take them so without a copy.
-    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = for_features(load_image_encoder(encoder), device)
     n = len(store.index)
     blocks = []
     with torch.inference_mode():
         for start in track(range(0, n, IMAGE_BATCH), f"encode images ({encoder})"):
             rows = np.arange(start, min(start + IMAGE_BATCH, n))
             pixels = torch.from_numpy(store.batch(rows, size)).to(device)
-            features = network(pixels) if grid == 1 else network.grid(pixels, grid)
-            blocks.append(features.float().cpu().numpy())
+            blocks.append(image_features(network, pixels, grid).cpu().numpy())
     _write(
         out, np.ascontiguousarray(np.concatenate(blocks)), {"encoder": encoder, "size": size, "grid": grid}
     )
@@ -59,7 +73,7 @@ def encode_texts(words: list[list[str]], use: EncoderUse, max_tokens: int, out: 
         for start in track(range(0, len(order), TEXT_BATCH), f"encode texts ({use.name})"):
             rows = order[start : start + TEXT_BATCH]
             batch = tokens.pad(rows).to(device)
-            features[rows] = pool(network(batch), batch.mask, use.pooling).float().cpu().numpy()
+            features[rows] = text_features(network, batch, use.pooling).cpu().numpy()
     _write(out, features, {"encoder": use.name, "pooling": use.pooling, "max_tokens": max_tokens})
 
 

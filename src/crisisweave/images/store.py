@@ -22,7 +22,7 @@ from crisisweave.datasets.loaders import dataset_folder, read_table, table_files
 from crisisweave.datasets.tables import Instance, inside
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import atomic_path, write_json, write_parquet
-from crisisweave.images.decode import decode, read_bytes
+from crisisweave.images.decode import Decoded, decode, read_bytes
 from crisisweave.images.phash import phash_hex
 from crisisweave.progress import track
 
@@ -129,9 +129,7 @@ class _Writer:
         }
 
     def _store(self, data: bytes, file: Path) -> dict[str, Any]:
-        # Twice the wanted size leaves the final, antialiased reduction its full quality.
-        decoded = decode(data, file, at_least=2 * self._shorter_side)
-        small = shrink(decoded.rgb, self._shorter_side)
+        decoded, small = decode_small(data, file, self._shorter_side)
         row = {
             "offset": self.offset,
             "height": small.height,
@@ -144,6 +142,13 @@ class _Writer:
         }
         self.offset += self._pixels.write(small.tobytes())
         return row
+
+
+def decode_small(data: bytes, file: Path, shorter_side: int) -> tuple[Decoded, Image.Image]:
+    """The image in `data`, and what the store keeps of it; see `decode` for the errors."""
+    # Twice the wanted size leaves the final, antialiased reduction its full quality.
+    decoded = decode(data, file, at_least=2 * shorter_side)
+    return decoded, shrink(decoded.rgb, shorter_side)
 
 
 def shrink(image: Image.Image, shorter_side: int) -> Image.Image:
@@ -206,27 +211,34 @@ class ImageStore:
         return self._pixels[start : start + height * width * 3].reshape(height, width, 3)
 
     def batch(self, rows: Sequence[int] | np.ndarray, size: int) -> np.ndarray:
-        """The centre squares of images, (n, size, size, 3) uint8, writable.
+        """The centre squares of images, (n, size, size, 3) uint8, writable; see `centre_squares`.
 
-        The square spans the shorter side. Where that is not `size` pixels it is resized (antialiased bicubic,
-        within 2 grey levels of Pillow's); a store built with `shorter_side: size` only copies.
+        A store built with `shorter_side: size` only copies.
         """
-        batch = np.empty((len(rows), size, size, 3), dtype=np.uint8)
-        to_resize: dict[int, list[int]] = {}
-        squares: dict[int, np.ndarray] = {}
-        for position, row in enumerate(rows):
-            image = self.image(int(row))
-            side = min(image.shape[:2])
-            top, left = ((length - side) // 2 for length in image.shape[:2])
-            square = image[top : top + side, left : left + side]
-            if side == size:
-                batch[position] = square
-            else:
-                to_resize.setdefault(side, []).append(position)
-                squares[position] = square
-        for positions in to_resize.values():
-            batch[positions] = _resized(np.stack([squares[position] for position in positions]), size)
-        return batch
+        return centre_squares([self.image(int(row)) for row in rows], size)
+
+
+def centre_squares(images: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """The centre squares of images (height, width, 3) uint8: (n, size, size, 3) uint8, writable.
+
+    The square spans the shorter side. Where that is not `size` pixels it is resized (antialiased bicubic,
+    within 2 grey levels of Pillow's).
+    """
+    batch = np.empty((len(images), size, size, 3), dtype=np.uint8)
+    to_resize: dict[int, list[int]] = {}
+    squares: dict[int, np.ndarray] = {}
+    for position, image in enumerate(images):
+        side = min(image.shape[:2])
+        top, left = ((length - side) // 2 for length in image.shape[:2])
+        square = image[top : top + side, left : left + side]
+        if side == size:
+            batch[position] = square
+        else:
+            to_resize.setdefault(side, []).append(position)
+            squares[position] = square
+    for positions in to_resize.values():
+        batch[positions] = _resized(np.stack([squares[position] for position in positions]), size)
+    return batch
 
 
 def _resized(squares: np.ndarray, size: int) -> np.ndarray:

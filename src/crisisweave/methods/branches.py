@@ -5,19 +5,19 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from crisisweave.config.method import EncoderUse, Head
-from crisisweave.encoders.image import load_image_encoder
+from crisisweave.encoders.provider import Encoders
 from crisisweave.encoders.standardise import Standardise
-from crisisweave.encoders.text import TextEncoder, Tokens, load_text_encoder, pool
+from crisisweave.encoders.text import TextEncoder, Tokens, pool
 from crisisweave.methods.inputs import Batch
 
 
 class TextBranch(nn.Module):
     """Text → one vector (B, d)."""
 
-    def __init__(self, use: EncoderUse):
+    def __init__(self, use: EncoderUse, encoders: Encoders):
         super().__init__()
         self.use = use
-        encoder = load_text_encoder(use.name)
+        encoder = encoders.text(use.name)
         self.dim = encoder.dim
         self.frozen = None if use.tuned else Standardise(encoder.dim)
         self.encoder: TextEncoder | None = encoder if use.tuned else None
@@ -38,10 +38,10 @@ class TextBranch(nn.Module):
 class ImageBranch(nn.Module):
     """Image → one vector (B, d)."""
 
-    def __init__(self, use: EncoderUse):
+    def __init__(self, use: EncoderUse, encoders: Encoders):
         super().__init__()
         self.use = use
-        encoder = load_image_encoder(use.name)
+        encoder = encoders.image(use.name)
         self.dim = encoder.dim
         self.frozen = None if use.tuned else Standardise(encoder.dim)
         self.encoder = encoder if use.tuned else None

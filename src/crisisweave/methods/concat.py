@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from crisisweave.config.method import MethodConfig
+from crisisweave.encoders.provider import Encoders
 from crisisweave.methods.branches import ImageBranch, TextBranch, classification_head
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.inputs import Batch
@@ -14,12 +15,12 @@ from crisisweave.methods.inputs import Batch
 class ConcatClassifier(Classifier):
     """`softmax(W [h_text | h_image] + b)`: both vectors side by side under one linear layer."""
 
-    def __init__(self, config: MethodConfig, n_classes: int):
+    def __init__(self, config: MethodConfig, n_classes: int, encoders: Encoders):
         super().__init__()
         assert config.text is not None
         assert config.image is not None
-        self.text_branch = TextBranch(config.text)
-        self.image_branch = ImageBranch(config.image)
+        self.text_branch = TextBranch(config.text, encoders)
+        self.image_branch = ImageBranch(config.image, encoders)
         dim = self.text_branch.dim + self.image_branch.dim
         self.head = classification_head(dim, n_classes, config.head)
 

@@ -8,6 +8,7 @@ import pkgutil
 from crisisweave import methods
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import nearest
+from crisisweave.encoders.provider import PRETRAINED, Encoders
 from crisisweave.errors import ConfigError
 from crisisweave.methods.classifier import Classifier
 
@@ -20,8 +21,8 @@ def families() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(methods.__path__) if m.name not in _SHARED)
 
 
-def build_model(config: MethodConfig, n_classes: int) -> Classifier:
-    """Build a method's network, pretrained encoders loaded, new layers initialised.
+def build_model(config: MethodConfig, n_classes: int, encoders: Encoders = PRETRAINED) -> Classifier:
+    """Build a method's network: encoders as they are given, new layers initialised.
 
     Raises:
         ConfigError: the family is unknown.
@@ -33,5 +34,5 @@ def build_model(config: MethodConfig, n_classes: int) -> Classifier:
             f"{nearest(config.family, families())}"
         )
     module = importlib.import_module(f"crisisweave.methods.{config.family}")
-    model: Classifier = module.build(config, n_classes)
+    model: Classifier = module.build(config, n_classes, encoders)
     return model

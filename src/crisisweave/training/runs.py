@@ -9,6 +9,7 @@ from typing import Any
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import RunConfig
+from crisisweave.encoders.provider import PRETRAINED, Encoders
 from crisisweave.errors import WeightsError
 from crisisweave.files import sha256_file, write_bytes
 from crisisweave.layout import Sources
@@ -47,7 +48,7 @@ def _origin(config: RunConfig) -> dict[str, str]:
     return {"method": config.method.name, "config_sha256": config.digest()}
 
 
-def load_model(config: RunConfig, folder: Path) -> Classifier:
+def load_model(config: RunConfig, folder: Path, encoders: Encoders = PRETRAINED) -> Classifier:
     """The run's network with its weights, in evaluation mode.
 
     Raises:
@@ -70,7 +71,7 @@ def load_model(config: RunConfig, folder: Path) -> Classifier:
             f"{path}: these weights belong to another run (method {made_by}), not to {folder}/config.yaml "
             f"(method {config.method.name}); train this run again"
         )
-    model = build_model(config.method, len(config.classes))
+    model = build_model(config.method, len(config.classes), encoders)
     expected = {name: value.shape for name, value in model.stored_state().items()}
     if {name: value.shape for name, value in state.items()} != expected:
         raise WeightsError(
