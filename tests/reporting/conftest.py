@@ -14,7 +14,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def make_report(built: Project, tmp_path: Path) -> Callable[..., Path]:
     """Write the report of the made-up project, with changes; gives its folder."""
+    from crisisweave.config.published import load_published
     from crisisweave.reporting.pages import report
+
+    published = load_published(Path(__file__).parents[2] / "config")
 
     def make(name: str = "reports", **changes: object) -> Path:
         arguments: dict = {
@@ -23,6 +26,7 @@ def make_report(built: Project, tmp_path: Path) -> Callable[..., Path]:
             "stores": built.stores,
             "captions": built.captions,
             "about": about(demo=False),
+            "published": published,
             "ceilings": built.ceilings,
         }
         report(built.tables, tmp_path / name, **{**arguments, **changes})

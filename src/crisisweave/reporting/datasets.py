@@ -78,6 +78,8 @@ class About:
     licence: str
     redact: bool = True
     """Leave out every text and image."""
+    source: str | None = None
+    """Its entry of `config/sources/`; None for generated data, beside which no published number stands."""
 
 
 def data_page(sources: Sources, about: About, seed: int) -> tuple[Record, dict[str, bytes]]:

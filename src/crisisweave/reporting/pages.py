@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from crisisweave.config.published import Published
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
 from crisisweave.reporting.datasets import About, Sources, by_dataset, data_page
+from crisisweave.reporting.published import published_page
 from crisisweave.reporting.results import Ceilings, provenance, sections
 from crisisweave.reporting.site import Page, Site
 
@@ -28,6 +30,7 @@ def report(
     stores: Sequence[Path] = (),
     captions: Sequence[Path] = (),
     about: Mapping[str, About],
+    published: Published,
     ceilings: Mapping[str, Path] | None = None,
 ) -> None:
     """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
@@ -43,6 +46,7 @@ def report(
         stores: image stores, `<dataset>`.
         captions: caption folders, `<dataset>/<captioner>`.
         about: data set → its title and licence, and whether its texts and images are left out.
+        published: values of other works, which stand beside ours.
         ceilings: data set → `ceilings.json`, for generated data whose best possible scores are known.
 
     Raises:
@@ -55,6 +59,7 @@ def report(
             raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
     pages = [
         _overview(results, _ceilings(ceilings or {})),
+        published_page(published, results, _details(tables)["methods"], about),
         *(_data_page(source, about[source.name]) for source in track(sources, "data pages")),
     ]
     Site(pages, {f"{name}.csv": tables / f"{name}.csv" for name in TABLES}).write(out)
@@ -92,6 +97,13 @@ def _tables(folder: Path) -> dict[str, Any]:
         if not (folder / name).is_file():
             raise DataError(f"{folder}: holds no {name}; run `crisisweave aggregate` first")
     value: dict[str, Any] = read_json(folder / "tables.json")
+    return value
+
+
+def _details(folder: Path) -> dict[str, Any]:
+    if not (folder / "details.json").is_file():
+        raise DataError(f"{folder}: holds no details.json; run `crisisweave aggregate` first")
+    value: dict[str, Any] = read_json(folder / "details.json")
     return value
 
 

@@ -1,0 +1,398 @@
+"""The page "Published against ours": all of `config/published/`, and our number where it is comparable.
+
+A number of ours stands beside a published value only where data set, task, test split, test rows, training
+rows and score agree. `MARKS` say how close it is, or why there is none; docs/evaluation.md gives the rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from crisisweave.config.method import MethodConfig
+from crisisweave.config.published import COMPARABLE, UNCLEAR, Published, PublishedCell, PublishedTable
+from crisisweave.config.run import DESCRIPTIVE
+from crisisweave.errors import DataError
+from crisisweave.reporting.datasets import About
+from crisisweave.reporting.figures import ACCENT, LINE, WARM, Figure
+from crisisweave.reporting.numbers import percent, points, several
+from crisisweave.reporting.site import Page
+
+Record = dict[str, Any]
+
+FILE = "pages/published.html"
+SAME = "same protocol"
+BACKBONE = "other backbone"
+INCOMPARABLE = "not comparable"
+DATA = "other data"
+NOT_RUN = "not run"
+NO_VALUE = "no value"
+MARKS = {
+    SAME: "Same data set, task, test rows, training rows, score, encoders and captioner.",
+    BACKBONE: "The same, but for an encoder, its use or the captioner: a difference may come from it alone.",
+    INCOMPARABLE: (
+        "Training rows, splits or score differ from ours, or the source does not state them. No number of "
+        "ours stands there."
+    ),
+    DATA: "The method was run on another data set or on other test rows. No number of ours stands there.",
+    NOT_RUN: "No run of this report belongs to the row.",
+    NO_VALUE: "The source prints no number there.",
+}
+"""Marks, the closest first, and what they say."""
+
+_BACKBONE = (
+    "text.name",
+    "text.tuned",
+    "text.pooling",
+    "image.name",
+    "image.tuned",
+    "image.size",
+    "captioner",
+)
+"""Settings of a method that make up its backbone; any other difference is named beside the mark."""
+_NOT_A_SETTING = ("name", "family", "inputs", "rows", "target", "rule", "threads")
+_ROWS = {
+    "concordant": "rows on which both modalities agree",
+    "all": "all rows",
+    "balanced": "balanced rows",
+    "other": "other rows",
+}
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A method's scores on the test split of one data set and task, and what they were made with."""
+
+    dataset: str
+    source: str | None
+    """The data set's entry of `config/sources/`; None for one that is generated."""
+    task: str
+    method: str
+    scores: Record
+    """The row of `methods.csv`."""
+    parts: Mapping[str, Record]
+    """Method → its config in force, as a flat record: this method, or the members of a decision fusion."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a published value and our runs belong together."""
+
+    mark: str
+    reason: str
+    ours: Ours | None = None
+    """Set where our number stands beside the value: marks `SAME` and `BACKBONE`."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One published value and, where there is one, our number; scores and differences as shares of 1."""
+
+    table: str
+    cell: PublishedCell
+    verdict: Verdict
+
+    @property
+    def published(self) -> float | None:
+        """The published score."""
+        return None if self.cell.value is None else self.cell.value / 100
+
+    @property
+    def as_percent(self) -> str | None:
+        """The value in percent where the source prints a share."""
+        cell = self.cell
+        if cell.value is None or cell.metric == "fleiss_kappa" or not re.match(r"[01]?\.", cell.printed):
+            return None
+        return f"{cell.value:g}" + ("" if cell.sd is None else f" ± {cell.sd:g}") + "\u00a0%"
+
+    def score(self, name: str = "") -> Any:
+        """Our score, or with `_sd`, `_low` and `_high` what belongs to it; None where none stands here."""
+        ours = self.verdict.ours
+        return None if ours is None else ours.scores[self.cell.metric + name]
+
+    def difference(self, name: str = "") -> float | None:
+        """Ours minus the published value, which is taken as exact; with `_low` and `_high` its interval."""
+        if self.verdict.ours is None or self.published is None:
+            return None
+        return float(self.score(name)) - self.published
+
+    @property
+    def inside(self) -> bool:
+        """Whether the published value lies inside our interval."""
+        low, high = self.difference("_low"), self.difference("_high")
+        return low is not None and high is not None and low <= 0 <= high
+
+
+def published_page(
+    published: Published,
+    tables: Mapping[str, Any],
+    details: Sequence[Record],
+    about: Mapping[str, About],
+) -> Page:
+    """Every published value with its mark, and our number where it is comparable.
+
+    Args:
+        published: the values and the method files that reproduce them.
+        tables: what `aggregate` wrote.
+        details: its records of single methods, which hold the configs in force.
+        about: data set → where it comes from.
+    """
+    runs = our_runs(tables, details, about)
+    shown = []
+    for table in published.tables:
+        lines = [Line(table.name, cell, verdict(cell, runs, published.methods)) for cell in table.cells]
+        shown.append(_table(table, lines))
+    lines = [line for table in shown for line in table["lines"]]
+    figure = _figure(lines, tables["protocol"]["level"])
+    return Page(
+        file=FILE,
+        template="published.html",
+        title="Published against ours",
+        nav="Published",
+        values={
+            "sentence": sentence(lines),
+            "tables": shown,
+            "figure_ours": figure,
+            "figures": published.figures,
+            "marks": {mark: words for mark, words in MARKS.items() if _count(lines)[mark]},
+            "level": tables["protocol"]["level"],
+        },
+        figures=[] if figure is None else [figure],
+    )
+
+
+def our_runs(tables: Mapping[str, Any], details: Sequence[Record], about: Mapping[str, About]) -> list[Ours]:
+    """Every method of a run's own test split, with its config in force."""
+    configs = {(d["dataset"], d["task"], d["method"]): d["config"] for d in details}
+    for dataset in {row["dataset"] for row in tables["methods"]} - about.keys():
+        raise DataError(f"the tables hold data set '{dataset}', which the profile does not; aggregate again")
+    runs = []
+    for row in tables["methods"]:
+        if row["split"] != "test" or row["target"]:
+            continue
+        dataset, task, method = row["dataset"], row["task"], row["method"]
+        members = configs[dataset, task, method]["members"].values() or [method]
+        parts = {name: _flat(configs[dataset, task, name]) for name in members}
+        runs.append(Ours(dataset, about[dataset].source, task, method, row, parts))
+    return runs
+
+
+def _flat(config: Mapping[str, Any]) -> Record:
+    """A method's settings with dotted keys; what has no value is left out."""
+    flat: Record = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{key}.{name}": v for name, v in _flat(value).items()})
+        elif value is not None and value != {}:
+            flat[key] = value
+    return flat
+
+
+def verdict(cell: PublishedCell, runs: Sequence[Ours], methods: Mapping[str, MethodConfig]) -> Verdict:
+    """The mark of a published value, with its reason; among several runs the closest counts.
+
+    Args:
+        cell: the published value.
+        runs: all that were scored on a test split.
+        methods: method → its file, which holds the encoders of the rows that name it.
+    """
+    if cell.value is None:
+        return Verdict(NO_VALUE, "")
+    if cell.test == "other":
+        return Verdict(INCOMPARABLE, "Scored on other rows than the official split.")
+    if not cell.method:
+        return Verdict(NOT_RUN, "No method of this project reproduces this row yet.")
+    of_method = [run for run in runs if run.method == cell.method]
+    if not of_method:
+        return Verdict(NOT_RUN, f"Method {cell.method} is no part of this report.")
+    on_source = [run for run in of_method if run.source == cell.dataset]
+    if not on_source:
+        names = ", ".join(sorted({run.dataset for run in of_method}))
+        return Verdict(DATA, f"Method {cell.method} was run on {names}, not on {cell.dataset}.")
+    on_task = [run for run in on_source if run.task == cell.task]
+    if not on_task:
+        names = ", ".join(sorted({run.task for run in on_source}))
+        return Verdict(NOT_RUN, f"Method {cell.method} was run on {cell.dataset} for task {names} only.")
+    order = list(MARKS)
+    judged = [_judge(cell, run, methods) for run in on_task]
+    return min(judged, key=lambda verdict: order.index(verdict.mark))
+
+
+def _judge(cell: PublishedCell, run: Ours, methods: Mapping[str, MethodConfig]) -> Verdict:
+    """One run of the right method, data set and task."""
+    if cell.metric in UNCLEAR:
+        return Verdict(
+            INCOMPARABLE, f"The source does not say how its {cell.metric} averages over the classes."
+        )
+    if cell.metric not in COMPARABLE:
+        return Verdict(INCOMPARABLE, "No score of our tables.")
+    if cell.test != "concordant" or cell.n is None:
+        return Verdict(INCOMPARABLE, "The source's test rows are balanced ones, or not stated.")
+    if run.scores["n"] != cell.n:
+        return Verdict(
+            DATA, f"Scored on {several(run.scores['n'], 'test row')}, the published value on {cell.n}."
+        )
+    if not cell.train:
+        return Verdict(INCOMPARABLE, "The source does not state its training rows.")
+    for config in run.parts.values():
+        if config["rows"] != cell.train:
+            words = f"Trained on {_ROWS[config['rows']]}, the source on {_ROWS[cell.train]}."
+            return Verdict(INCOMPARABLE, words)
+    backbone, settings = _differences(cell, run, methods)
+    reason = f"Data set {run.dataset}. " if run.dataset != cell.dataset else ""
+    if backbone:
+        reason += f"Source: {cell.backbone}. Backbone: {', '.join(backbone)}. "
+    if settings:
+        reason += f"Other settings: {', '.join(settings)}. "
+    return Verdict(BACKBONE if backbone else SAME, reason.rstrip(), run)
+
+
+def _differences(
+    cell: PublishedCell, run: Ours, methods: Mapping[str, MethodConfig]
+) -> tuple[list[str], list[str]]:
+    """Where a run's config departs from the method's file: in its backbone, and elsewhere."""
+    backbone: list[str] = []
+    settings: list[str] = []
+    for name, config in run.parts.items():
+        published = _flat(methods[name].model_dump(mode="json", exclude=DESCRIPTIVE))
+        where = "" if name == cell.method else f"{name}: "
+        for key in sorted((config.keys() | published.keys()) - set(_NOT_A_SETTING)):
+            if config.get(key) != published.get(key):
+                said = f"{where}{key} {_instead(config.get(key), published.get(key))}"
+                (backbone if key in _BACKBONE else settings).append(said)
+    return backbone, settings
+
+
+def _instead(ours: object, published: object) -> str:
+    """`a instead of b`; the revision of a hub's file is left out where the names differ without it."""
+    said = [str("none" if value is None else value) for value in (ours, published)]
+    said = [word.lower() if word in ("True", "False") else word for word in said]
+    short = [word.partition("@")[0] for word in said]
+    return " instead of ".join(short if short[0] != short[1] else said)
+
+
+def _count(lines: Sequence[Line]) -> Counter[str]:
+    return Counter(line.verdict.mark for line in lines)
+
+
+def _table(table: PublishedTable, lines: list[Line]) -> Record:
+    counts = _count(lines)
+    protocols = list(dict.fromkeys(cell.protocol for cell in table.cells))
+    return {
+        "name": table.name,
+        "title": table.title,
+        "about": table.about,
+        "needs": table.needs,
+        "sources": list(dict.fromkeys(cell.source for cell in table.cells)),
+        "protocol": protocols[0] if len(protocols) == 1 else None,
+        "values": len(lines) - counts[NO_VALUE],
+        "counts": counts,
+        "ours": [line for line in lines if line.verdict.ours],
+        "lines": lines,
+        "groups": [
+            {"cell": part[0].cell, "lines": part, "spans": list(_spans(part))}
+            for part in (
+                list(lines_)
+                for _, lines_ in groupby(
+                    lines, key=lambda line: (line.cell.row, line.cell.dataset, line.cell.task)
+                )
+            )
+        ],
+    }
+
+
+def _spans(lines: Sequence[Line]) -> Iterator[int]:
+    """For each line: how many lines from here on share verdict and note; 0 for one that is among those."""
+    for _, part in groupby(lines, key=lambda line: (line.verdict.mark, line.verdict.reason, line.cell.note)):
+        n = len(list(part))
+        yield from (n, *[0] * (n - 1))
+
+
+def sentence(lines: Sequence[Line]) -> str:
+    """How many published values there are, how many stand beside ours, and how many of those agree."""
+    counts = _count(lines)
+    n = len(lines) - counts[NO_VALUE]
+    beside = [line for line in lines if line.verdict.ours]
+    others = ", ".join(
+        f"{counts[mark]} {words}"
+        for mark, words in (
+            (DATA, "belong to methods that were run on other data"),
+            (INCOMPARABLE, "are not comparable"),
+            (NOT_RUN, "were not run"),
+        )
+        if counts[mark]
+    )
+    if not beside:
+        return f"None of {several(n, 'published value')} stands beside a number of ours: {others}."
+    inside = sum(line.inside for line in beside)
+    rest = f" Of the others, {others}." if others else ""
+    return (
+        f"{len(beside)} of {several(n, 'published value')} {'stands' if len(beside) == 1 else 'stand'} "
+        f"beside a number of ours ({counts[SAME]} with the same protocol, {counts[BACKBONE]} with another "
+        f"backbone); {inside} of {len(beside)} {'lies' if inside == 1 else 'lie'} inside our interval.{rest}"
+    )
+
+
+def _figure(lines: Sequence[Line], level: float) -> Figure | None:
+    """Published values and ours with their intervals; None where none of ours stands beside one."""
+    beside = [line for line in lines if line.verdict.ours]
+    if not beside:
+        return None
+    rows = [
+        {
+            "value": f"{line.cell.table}, {line.cell.row}, {line.cell.column}",
+            "task": line.cell.task,
+            "score": line.cell.metric,
+            "mark": line.verdict.mark,
+            "n": line.cell.n,
+            "published": line.cell.value,
+            "published_sd": line.cell.sd,
+            "ours": round(100 * line.score(), 4),
+            "ours_low": round(100 * line.score("_low"), 4),
+            "ours_high": round(100 * line.score("_high"), 4),
+            "difference": round(100 * line.difference(), 4),  # type: ignore[operator]
+        }
+        for line in beside
+    ]
+    widest = max(beside, key=lambda line: abs(line.difference() or 0))
+    y = {"field": "value", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}
+    x = {"type": "quantitative", "scale": {"zero": False, "nice": True}, "title": "percent"}
+    colour = {"scale": {"domain": ["ours", "published"], "range": [ACCENT, WARM]}, "title": None}
+    tooltip = [{"field": name} for name in ("value", "task", "mark", "published", "ours", "difference")]
+    return Figure(
+        name="published",
+        title=f"Published values and ours, with our {round(100 * level)} % intervals",
+        alt=(
+            f"{several(len(beside), 'published value')} beside ours; the largest difference is "
+            f"{points(widest.difference())} points ({widest.cell.row}, {widest.cell.column}: ours "
+            f"{percent(widest.score())}, published {percent(widest.published)})."
+        ),
+        spec={
+            "height": {"step": 20},
+            "encoding": {"y": y, "tooltip": tooltip},
+            "layer": [
+                {
+                    "mark": {"type": "rule", "strokeWidth": 2},
+                    "encoding": {
+                        "x": {**x, "field": "ours_low"},
+                        "x2": {"field": "ours_high"},
+                        "color": {"datum": "ours", **colour},
+                    },
+                },
+                {
+                    "mark": {"type": "point", "filled": True, "opacity": 1, "size": 60},
+                    "encoding": {"x": {**x, "field": "ours"}, "color": {"datum": "ours", **colour}},
+                },
+                {
+                    "mark": {"type": "point", "filled": True, "opacity": 1, "size": 70, "shape": "diamond"},
+                    "encoding": {"x": {**x, "field": "published"}, "color": {"datum": "published", **colour}},
+                },
+            ],
+            "config": {"axisY": {"grid": True, "gridColor": LINE}},
+        },
+        rows=rows,
+    )
