@@ -86,6 +86,8 @@ def make_run(
         "classes": classes,
         "seed": seed,
         "threads": 1,
+        "shorter_side": None,
+        "captioner": None,
         "method": {
             "name": method,
             "family": "decision",

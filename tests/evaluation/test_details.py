@@ -57,6 +57,7 @@ def run(
         folder / "run.json", {"best_epoch": 1, "parameters": {"total": 9, "trained": 7}, "wall_s": 2.0}
     )
     config = {"dataset": "demo", "task": "harm", "classes": CLASSES, "seed": seed, "threads": 1}
+    config |= {"shorter_side": None, "captioner": None}
     config["method"] = {"name": method, **METHOD, **changed}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     if history is not None:

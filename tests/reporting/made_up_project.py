@@ -208,6 +208,7 @@ def _config_and_history(folder: Path, dataset: str, method: str, seed: int) -> N
     fused["members"] = {"text": "text", "image": "concat"}
     said = {"title": "T", "idea": "I", "source": {"document": "D", "section": "S"}}
     config = {"dataset": dataset, "task": "harm", "classes": CLASSES, "seed": seed, "threads": 1}
+    config |= {"shorter_side": None, "captioner": None}
     config["method"] = {"name": method, **said, **(fused if method == 'im"age' else trained)}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     if method != 'im"age':

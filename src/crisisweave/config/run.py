@@ -33,12 +33,13 @@ class RunConfig(StrictModel):
     captioner: CaptionerConfig | None
     """The resolved captioner of the method's captions."""
 
+    def content(self) -> dict[str, Any]:
+        """What the run's result depends on, as plain values."""
+        return self.model_dump(mode="json", exclude={"method": DESCRIPTIVE, "captioner": _SAME_CAPTIONS})
+
     def digest(self) -> str:
         """SHA-256 of what the run's result depends on."""
-        content: dict[str, Any] = self.model_dump(
-            mode="json", exclude={"method": DESCRIPTIVE, "captioner": _SAME_CAPTIONS}
-        )
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()
 
 
 def write_run_config(config: RunConfig, folder: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crisisweave.config.run import DESCRIPTIVE, read_run_config
+from crisisweave.config.run import read_run_config
 from crisisweave.errors import DataError
 from crisisweave.evaluation.calibration import reliability
 from crisisweave.evaluation.predictions import Predictions
@@ -72,13 +72,17 @@ def details(group: Group, members: Sequence[Scored], histories: Collection[Path]
 
 
 def _config(method: str, runs: Mapping[int, Scored]) -> Record:
-    """Threads and method as they were in force, without what the method's file says to the reader."""
+    """What decides a result besides data and seed: the method's resolved file, threads, images, captioner."""
     first: tuple[Path, Record] | None = None
     for run in runs.values():
         if not (run.folder / "config.yaml").is_file():
             raise DataError(f"{run.folder}: holds no config.yaml, so its origin is unknown; run it again")
-        resolved = read_run_config(run.folder).model_dump(mode="json", exclude={"method": DESCRIPTIVE})
-        config = {"threads": resolved["threads"], **resolved["method"]}
+        content = read_run_config(run.folder).content()
+        config = {
+            **content["method"],
+            **{key: content[key] for key in ("classes", "threads", "shorter_side")},
+            "captioning": content["captioner"],
+        }
         if first is None:
             first = (run.folder, config)
         elif config != first[1]:
