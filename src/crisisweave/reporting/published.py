@@ -54,7 +54,7 @@ _BACKBONE = (
     "captioner",
 )
 """Settings of a method that make up its backbone; any other difference is named beside the mark."""
-_NOT_A_SETTING = ("name", "family", "inputs", "rows", "target", "rule", "threads")
+_NOT_A_SETTING = ("name", "family", "inputs", "rows", "target", "rule")
 _ROWS = {
     "concordant": "rows on which both modalities agree",
     "all": "all rows",
@@ -75,7 +75,7 @@ class Ours:
     scores: Record
     """The row of `methods.csv`."""
     parts: Mapping[str, Record]
-    """Method → its config in force, as a flat record: this method, or the members of a decision fusion."""
+    """Method → its settings in force with dotted keys: this method, or the members of a decision fusion."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,14 @@ def our_runs(tables: Mapping[str, Any], details: Sequence[Record], about: Mappin
             continue
         dataset, task, method = row["dataset"], row["task"], row["method"]
         members = configs[dataset, task, method]["members"].values() or [method]
-        parts = {name: _flat(configs[dataset, task, name]) for name in members}
+        parts = {name: _settings(configs[dataset, task, name]) for name in members}
         runs.append(Ours(dataset, about[dataset].source, task, method, row, parts))
     return runs
+
+
+def _settings(config: Mapping[str, Any]) -> Record:
+    """What a method's file can set, out of a config in force."""
+    return _flat({key: value for key, value in config.items() if key in MethodConfig.model_fields})
 
 
 def _flat(config: Mapping[str, Any]) -> Record:
@@ -344,9 +349,11 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
         return None
     rows = [
         {
-            "value": f"{line.cell.table}, {line.cell.row}, {line.cell.column}",
+            "table": line.cell.table,
+            "row": line.cell.row,
             "task": line.cell.task,
             "score": line.cell.metric,
+            "label": f"{line.cell.row}|{line.cell.task}, {line.cell.metric} ({line.cell.table})",
             "mark": line.verdict.mark,
             "n": line.cell.n,
             "published": line.cell.value,
@@ -359,10 +366,14 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
         for line in beside
     ]
     widest = max(beside, key=lambda line: abs(line.difference() or 0))
-    y = {"field": "value", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}
+    two_lines = {"labelExpr": "split(datum.label, '|')", "labelLimit": 190, "grid": True, "gridColor": LINE}
+    y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": two_lines}
     x = {"type": "quantitative", "scale": {"zero": False, "nice": True}, "title": "percent"}
-    colour = {"scale": {"domain": ["ours", "published"], "range": [ACCENT, WARM]}, "title": None}
-    tooltip = [{"field": name} for name in ("value", "task", "mark", "published", "ours", "difference")]
+    colour = {
+        "scale": {"domain": ["ours", "published"], "range": [ACCENT, WARM]},
+        "legend": {"title": None, "orient": "top"},
+    }
+    tooltip = [{"field": name} for name in ("row", "task", "score", "published", "ours", "difference")]
     return Figure(
         name="published",
         title=f"Published values and ours, with our {round(100 * level)} % intervals",
@@ -372,7 +383,7 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
             f"{percent(widest.score())}, published {percent(widest.published)})."
         ),
         spec={
-            "height": {"step": 20},
+            "height": {"step": 34},
             "encoding": {"y": y, "tooltip": tooltip},
             "layer": [
                 {
@@ -392,7 +403,6 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
                     "encoding": {"x": {**x, "field": "published"}, "color": {"datum": "published", **colour}},
                 },
             ],
-            "config": {"axisY": {"grid": True, "gridColor": LINE}},
         },
         rows=rows,
     )
