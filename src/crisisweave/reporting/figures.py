@@ -62,8 +62,13 @@ class Figure:
             raise DataError(f"'{self.name}' cannot name a figure; use letters, digits, '_' and '-'")
 
 
-def complete_spec(figure: Figure) -> dict[str, Any]:
-    """The figure's specification with schema, data, theme and width; colours are still names."""
+def complete_spec(figure: Figure, width: int | str) -> dict[str, Any]:
+    """The figure's specification with schema, data, theme and width; colours are still names.
+
+    Args:
+        figure: what to draw.
+        width: of the plot, in pixels or `container`, unless the specification says it.
+    """
     spec: dict[str, Any] = {
         "$schema": SCHEMA,
         "data": {"values": [dict(row) for row in figure.rows]},
@@ -72,13 +77,17 @@ def complete_spec(figure: Figure) -> dict[str, Any]:
         "config": _THEME | dict(figure.spec.get("config", {})),
     }
     if not any(key in spec for key in ("width", *_COMPOSED)):
-        spec["width"] = WIDTH
+        spec["width"] = width
+        # The plot is as wide as its column, and as high as it says.
+        spec["autosize"] = {"type": "fit-x" if width == "container" else "pad", "contains": "padding"}
     return spec
 
 
 def data_block(figure: Figure) -> Markup:
     """The complete specification as JSON that can stand in a script element."""
-    text = json.dumps(complete_spec(figure), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(
+        complete_spec(figure, "container"), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704  (cannot end the element: '<' and '&' are escaped just above)
@@ -108,7 +117,7 @@ def to_svg(figure: Figure, light: Mapping[str, str], dark: Mapping[str, str]) ->
     import vl_convert
 
     try:
-        named = _COLOUR.sub(lambda match: light[match[1]], json.dumps(complete_spec(figure)))
+        named = _COLOUR.sub(lambda match: light[match[1]], json.dumps(complete_spec(figure, WIDTH)))
         svg: str = vl_convert.vegalite_to_svg(named, allowed_base_urls=[])
     except KeyError as error:
         raise DataError(f"figure {figure.name} names a colour that style.css lacks: {error}") from error

@@ -42,6 +42,13 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def watt_hours(value: float | None) -> str:
+    """Energy with two decimals, in kWh from a thousand Wh on: 0.14 Wh, 1.20 kWh."""
+    if value is None:
+        return f"{NONE} Wh"
+    return f"{value / 1000:.2f} kWh" if value >= 1000 else f"{value:.2f} Wh"
+
+
 def several(n: int, one: str, many: str | None = None) -> str:
     """A count with its noun: `1 seed`, `3 seeds`."""
     return f"{n} {one}" if n == 1 else f"{count(n)} {many or one + 's'}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crisisweave.reporting.numbers import percent, several
+from crisisweave.reporting.site import stem
 
 Record = dict[str, Any]
 Ceilings = dict[str, dict[str, float]]
@@ -15,6 +15,9 @@ Ceilings = dict[str, dict[str, float]]
 
 FEW = 20
 """A class with fewer rows is pointed out: one changed answer moves its recall by 5 points or more."""
+
+MOST_PAIRS = 66
+"""With more pairs (twelve methods), only those with the best method are listed; the CSV file has them all."""
 
 
 def sections(tables: Mapping[str, Any], ceilings: Mapping[tuple[str, str], Ceilings]) -> list[Record]:
@@ -34,20 +37,20 @@ def _of(rows: Sequence[Record], **wanted: str) -> list[Record]:
 
 def _section(tables: Mapping[str, Any], dataset: str, task: str, ceilings: Ceilings) -> Record:
     here = {"dataset": dataset, "task": task}
-    section: Record = {**here, "id": f"{dataset}-{task}", "ceilings": ceilings}
+    section: Record = {**here, "id": stem("task", dataset, task), "ceilings": ceilings}
     test = _of(tables["groups"], **here, target="", split="test")
     section["group"] = test[0] if test else None
     if test:
         methods = _best_first(_of(tables["methods"], **here, target="", split="test"))
         comparisons = _of(tables["comparisons"], **here, split="test")
         section["methods"] = methods
-        section["scale"] = scale([v for m in methods for v in (m["f1_macro_low"], m["f1_macro_high"])])
-        section["comparisons"] = [_better_first(pair) for pair in comparisons]
-        section["comparisons"].sort(
-            key=lambda pair: (-abs(pair["f1_macro_difference"]), pair["a"], pair["b"])
-        )
+        pairs = [_turned(pair, methods) for pair in comparisons]
+        pairs.sort(key=lambda pair: (-pair["f1_macro_difference"], pair["a"], pair["b"]))
+        section["pairs"] = pairs
+        section["leads"] = [pair for pair in pairs if pair["a"] == methods[0]["method"]]
+        section["listed"] = pairs if len(pairs) <= MOST_PAIRS else section["leads"]
         section["sentence"] = sentence(test[0], methods, comparisons)
-        section["classes"] = _class_table(
+        section["class_rows"] = _class_rows(
             test[0], methods, _of(tables["classes"], **here, target="", split="test")
         )
         rarest = min(test[0]["support"].items(), key=lambda item: item[1])
@@ -67,9 +70,10 @@ def _best_first(methods: Sequence[Record]) -> list[Record]:
     return sorted(methods, key=lambda row: (-row["f1_macro"], row["method"]))
 
 
-def _better_first(pair: Record) -> Record:
-    """The same comparison, turned so that the macro-F1 difference is not negative."""
-    if pair["f1_macro_difference"] >= 0:
+def _turned(pair: Record, methods: Sequence[Record]) -> Record:
+    """The same comparison with its better method as `a` and the other as `b`."""
+    names = [row["method"] for row in methods]
+    if names.index(pair["method_a"]) < names.index(pair["method_b"]):
         return {**pair, "a": pair["method_a"], "b": pair["method_b"]}
     turned = {**pair, "a": pair["method_b"], "b": pair["method_a"]}
     for name in ("accuracy", "f1_macro", "f1_weighted"):
@@ -111,12 +115,12 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _class_table(group: Record, methods: Sequence[Record], classes: Sequence[Record]) -> list[Record]:
-    """One row for each class: support, and each method's F1 in the order of `methods`."""
+def _class_rows(group: Record, methods: Sequence[Record], classes: Sequence[Record]) -> list[Record]:
+    """One row for each method: its F1 of every class, in the order of the group's class list."""
     f1 = {(row["method"], row["class"]): row["f1"] for row in classes}
     return [
-        {"name": name, "support": support, "f1": [f1[method["method"], name] for method in methods]}
-        for name, support in ((name, group["support"][name]) for name in group["classes"])
+        {"method": method["method"], "f1": [f1[method["method"], name] for name in group["classes"]]}
+        for method in methods
     ]
 
 
@@ -135,25 +139,3 @@ def scale(values: Sequence[float]) -> tuple[float, float]:
     low = max(0.0, math.floor(min(values) * 10) / 10)
     high = min(1.0, math.ceil(max(values) * 10) / 10)
     return (low, high) if high > low else (max(0.0, low - 0.1), min(1.0, high + 0.1))
-
-
-def provenance(records: Sequence[Record]) -> Record:
-    """Versions and devices that were in force, each set once with its number of runs, and all commands."""
-    versions: dict[str, int] = {}
-    devices: dict[str, int] = {}
-    for record in records:
-        key = json.dumps(record["versions"] or {}, sort_keys=True)
-        versions[key] = versions.get(key, 0) + 1
-        device = f"{record['device']}, {several(record['threads'] or 1, 'thread')}"
-        devices[device] = devices.get(device, 0) + 1
-    assumptions = {
-        json.dumps(record["energy_assumes"], sort_keys=True): record["energy_assumes"]
-        for record in records
-        if record["energy_assumes"]
-    }
-    return {
-        "versions": [(json.loads(key), n) for key, n in sorted(versions.items())],
-        "devices": sorted(devices.items()),
-        "energy": [assumptions[key] for key in sorted(assumptions)],
-        "records": list(records),
-    }

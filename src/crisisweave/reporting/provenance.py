@@ -1,0 +1,120 @@
+"""Where every number comes from: versions, data, weights, commands, and what the runs cost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from crisisweave.encoders import packages
+from crisisweave.reporting.site import Page
+
+Record = dict[str, Any]
+COSTS = ("wall_s", "peak_memory_mb", "energy_wh")
+_PROFILE = re.compile(r"\bCRISISWEAVE_PROFILE=(\S+)")
+
+
+def provenance_page(results: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> Page:
+    """The page `pages/provenance.html`.
+
+    Args:
+        results: what `aggregate` wrote as `tables.json`.
+        details: records of single methods, which hold the configs in force.
+    """
+    cost = {
+        (row["dataset"], row["task"], row["method"], row["seed"]): {name: row[name] for name in COSTS}
+        for row in results["runs"]
+        if not row["target"]
+    }
+    records: list[Record] = [
+        {**record, **cost[record["dataset"], record["task"], record["method"], record["seed"]]}
+        for record in results["provenance"]
+    ]
+    return Page(
+        file="pages/provenance.html",
+        template="provenance.html",
+        title="Provenance",
+        nav="Provenance",
+        values={
+            "records": records,
+            "profiles": _distinct(_profile(record["command"]) for record in records),
+            "environments": _environments(records),
+            "devices": [
+                (device, threads, n)
+                for (device, threads), n in sorted(
+                    Counter((record["device"], record["threads"] or 1) for record in records).items()
+                )
+            ],
+            "energy": _distinct(record["energy_assumes"] for record in records),
+            "totals": {name: _total(records, name) for name in ("wall_s", "energy_wh")},
+            "most_memory": max((r["peak_memory_mb"] for r in records if r["peak_memory_mb"]), default=None),
+            "data": _data(records),
+            "weights": _weights(details),
+        },
+    )
+
+
+def _profile(command: str | None) -> str | None:
+    """The profile that a command was given by the workflow; None where it was called in another way."""
+    found = _PROFILE.search(command or "")
+    return found[1] if found else None
+
+
+def _distinct(values: Iterator[Any]) -> list[Any]:
+    """Values that are not null, each once, sorted by their JSON."""
+    return [json.loads(text) for text in sorted({json.dumps(v, sort_keys=True) for v in values if v})]
+
+
+def _environments(records: Sequence[Record]) -> Record:
+    """Names of what has a version, and each set of versions with its number of runs."""
+    texts = Counter(json.dumps(record["versions"] or {}, sort_keys=True) for record in records)
+    sets = [(json.loads(text), n) for text, n in sorted(texts.items())]
+    return {"names": sorted({name for versions, _ in sets for name in versions}), "sets": sets}
+
+
+def _total(records: Sequence[Record], name: str) -> float | None:
+    """The sum over all runs; None where one run does not say."""
+    values = [record[name] for record in records]
+    return None if None in values else sum(values)
+
+
+def _data(records: Sequence[Record]) -> list[Record]:
+    """Data set and task, with the hash of what each of its methods reads."""
+    hashes: dict[tuple[str, str, str], set[str]] = {}
+    for record in records:
+        if record["data_sha256"]:
+            key = (record["dataset"], record["task"], record["data_sha256"])
+            hashes.setdefault(key, set()).add(record["method"])
+    return [
+        {"dataset": dataset, "task": task, "sha256": digest, "methods": sorted(methods)}
+        for (dataset, task, digest), methods in sorted(hashes.items())
+    ]
+
+
+_PACKAGED = {
+    "package:minilm": (packages.MINILM_WEIGHTS, packages.MINILM_TOKENIZER),
+    "package:efficientnet_lite0": (packages.EFFICIENTNET_LITE0_WEIGHTS,),
+}
+
+
+def _weights(details: Sequence[Mapping[str, Any]]) -> list[Record]:
+    """Every pretrained encoder: its pinned files, and the methods that start from it."""
+    used: dict[str, set[str]] = {}
+    for record in details:
+        for modality in ("text", "image"):
+            encoder = record["config"].get(modality)
+            if encoder:
+                used.setdefault(encoder["name"], set()).add(record["method"])
+    return [
+        {
+            "name": name,
+            "files": [
+                {"file": f"{file.distribution}, {file.path}", "sha256": file.sha256}
+                for file in _PACKAGED.get(name, ())
+            ],
+            "methods": sorted(methods),
+        }
+        for name, methods in sorted(used.items())
+    ]
