@@ -55,6 +55,7 @@ _BACKBONE = (
 )
 """Settings of a method that make up its backbone; any other difference is named beside the mark."""
 _NOT_A_SETTING = ("name", "family", "inputs", "rows", "target", "rule")
+_SHORT = {"accuracy": "acc", "f1_macro": "F1-m", "f1_weighted": "F1-w"}
 _ROWS = {
     "concordant": "rows on which both modalities agree",
     "all": "all rows",
@@ -93,6 +94,9 @@ class Line:
     """One published value and, where there is one, our number; scores and differences as shares of 1."""
 
     table: str
+    """The title of its table."""
+    anchor: str
+    """Where on the page its row stands."""
     cell: PublishedCell
     verdict: Verdict
 
@@ -142,11 +146,8 @@ def published_page(
         about: data set → where it comes from.
     """
     runs = our_runs(tables, details, about)
-    shown = []
-    for table in published.tables:
-        lines = [Line(table.name, cell, verdict(cell, runs, published.methods)) for cell in table.cells]
-        shown.append(_table(table, lines))
-    lines = [line for table in shown for line in table["lines"]]
+    shown = [_table(table, runs, published.methods) for table in published.tables]
+    lines = [line for table in shown for group in table["groups"] for line in group["lines"]]
     figure = _figure(lines, tables["protocol"]["level"])
     return Page(
         file=FILE,
@@ -156,6 +157,7 @@ def published_page(
         values={
             "sentence": sentence(lines),
             "tables": shown,
+            "beside": [line for line in lines if line.verdict.ours],
             "figure_ours": figure,
             "figures": published.figures,
             "marks": {mark: words for mark, words in MARKS.items() if _count(lines)[mark]},
@@ -284,8 +286,13 @@ def _count(lines: Sequence[Line]) -> Counter[str]:
     return Counter(line.verdict.mark for line in lines)
 
 
-def _table(table: PublishedTable, lines: list[Line]) -> Record:
-    counts = _count(lines)
+def _table(table: PublishedTable, runs: Sequence[Ours], methods: Mapping[str, MethodConfig]) -> Record:
+    groups: list[Record] = []
+    for _, part in groupby(table.cells, key=lambda cell: (cell.row, cell.dataset, cell.task)):
+        anchor = f"{table.name}-{len(groups) + 1}"
+        lines = [Line(table.title, anchor, cell, verdict(cell, runs, methods)) for cell in part]
+        groups.append({"id": anchor, "lines": lines, "spans": list(_spans(lines))})
+    counts = _count([line for group in groups for line in group["lines"]])
     protocols = list(dict.fromkeys(cell.protocol for cell in table.cells))
     return {
         "name": table.name,
@@ -294,19 +301,10 @@ def _table(table: PublishedTable, lines: list[Line]) -> Record:
         "needs": table.needs,
         "sources": list(dict.fromkeys(cell.source for cell in table.cells)),
         "protocol": protocols[0] if len(protocols) == 1 else None,
-        "values": len(lines) - counts[NO_VALUE],
+        "n": len(table.cells) - counts[NO_VALUE],
         "counts": counts,
-        "ours": [line for line in lines if line.verdict.ours],
-        "lines": lines,
-        "groups": [
-            {"cell": part[0].cell, "lines": part, "spans": list(_spans(part))}
-            for part in (
-                list(lines_)
-                for _, lines_ in groupby(
-                    lines, key=lambda line: (line.cell.row, line.cell.dataset, line.cell.task)
-                )
-            )
-        ],
+        "has_ours": bool(counts[SAME] or counts[BACKBONE]),
+        "groups": groups,
     }
 
 
@@ -353,7 +351,7 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
             "row": line.cell.row,
             "task": line.cell.task,
             "score": line.cell.metric,
-            "label": f"{line.cell.row}|{line.cell.task}, {line.cell.metric} ({line.cell.table})",
+            "label": f"{line.cell.table} {line.cell.row}|{line.cell.task}, {_SHORT[line.cell.metric]}",
             "mark": line.verdict.mark,
             "n": line.cell.n,
             "published": line.cell.value,
@@ -366,7 +364,7 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
         for line in beside
     ]
     widest = max(beside, key=lambda line: abs(line.difference() or 0))
-    two_lines = {"labelExpr": "split(datum.label, '|')", "labelLimit": 190, "grid": True, "gridColor": LINE}
+    two_lines = {"labelExpr": "split(datum.label, '|')", "grid": True, "gridColor": LINE}
     y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": two_lines}
     x = {"type": "quantitative", "scale": {"zero": False, "nice": True}, "title": "percent"}
     colour = {
