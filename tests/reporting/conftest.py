@@ -26,6 +26,7 @@ def make_report(built: Project, tmp_path: Path) -> Callable[..., Path]:
             "stores": built.stores,
             "captions": built.captions,
             "about": about(demo=False),
+            "descriptions": built.descriptions,
             "published": published,
             "ceilings": built.ceilings,
         }

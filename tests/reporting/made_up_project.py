@@ -13,10 +13,13 @@ from crisisweave.evaluation.aggregate import aggregate
 from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.files import write_json, write_parquet
 from crisisweave.reporting.datasets import About
+from crisisweave.reporting.methods import Description, Key
 
 CLASSES = ["calm", "flood", "<i>quake"]
 EVENTS = ['storm "Ann" & <b>sons</b>', "river'rise"]
 TWEETS = ["<script>alert('tweet')</script> Réfugiés 🌊", 'they said "run" & ran', "all is quiet"]
+METHODS = {"concat": 0.95, "text": 0.7, 'im"age': 0.1}
+"""How often each is right."""
 SPLITS = {"train": 40, "dev": 10, "test": 30, "heldout": 12}
 
 
@@ -37,6 +40,7 @@ class Project:
     stores: list[Path]
     captions: list[Path]
     ceilings: dict[str, Path]
+    descriptions: dict[Key, Description]
 
 
 def _instances(seed: int) -> pd.DataFrame:
@@ -228,13 +232,22 @@ def build_project(root: Path) -> Project:
         stores=[_store(root, "demo", table)],
         captions=[_captions(root, "demo", table)],
         ceilings={"demo": root / "ceilings.json"},
+        descriptions={
+            ("demo", "harm", method): Description(
+                f"The <u>{method}</u> method",
+                "An <s>idea</s>. A 'second' sentence.",
+                "Thesis <q>, section 1",
+                ["It & the source differ <dl>"] if method == "text" else [],
+            )
+            for method in METHODS
+        },
     )
     best = {"population": {}, "splits": {"test": {"n": 23, "expected_accuracy": 0.951, "accuracy": 0.962}}}
     best["splits"]["test"]["f1_macro"] = 0.943
     write_json(root / "ceilings.json", {"harm": dict.fromkeys(("text", "image", "both"), best)})
     runs = [
         _run(root, "demo", table, method, seed, right, target)
-        for method, right in (("concat", 0.95), ("text", 0.7), ('im"age', 0.1))
+        for method, right in METHODS.items()
         for seed in (0, 1)
         for target in (None, "held<out>")
     ]

@@ -338,12 +338,18 @@ def report_config(wildcards):
     digest = hashlib.sha256()
     for path in sorted(TEMPLATES.iterdir()):
         digest.update(b"%s\0%s\0" % (path.name.encode(), path.read_bytes()))
+    methods = {run[:3]: PROFILE.method(*run[:3]) for run in RUNS}
     return {
         "about": {
             n: stated(
                 PROFILE.dataset(n), include={"title", "licence", "redistributable"}
             )
             for n in PROFILE.datasets()
+        },
+        "redacted": [n for n in PROFILE.datasets() if PROFILE.redacts(n)],
+        "methods": {
+            "/".join(key): stated(method, include=DESCRIPTIVE)
+            for key, method in methods.items()
         },
         "templates": digest.hexdigest(),
     }

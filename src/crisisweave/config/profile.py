@@ -47,6 +47,13 @@ class Experiment(StrictModel):
     """Method → changed keys, on top of the profile's own `override`."""
 
 
+class ReportConfig(StrictModel):
+    """What the pages may show."""
+
+    redact: bool | None = None
+    """Leave tweets, captions and images out; null: of the data sets that are not `redistributable`."""
+
+
 class ProfileConfig(StrictModel):
     """What one run of the workflow does."""
 
@@ -61,6 +68,7 @@ class ProfileConfig(StrictModel):
     """Captioner → changed keys."""
     override: dict[str, dict[str, Any]] = {}
     """Method → changed keys; `*` stands for every method that is trained."""
+    report: ReportConfig = ReportConfig()
     experiments: list[Experiment] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -226,6 +234,11 @@ class Profile:
             values = merged(dataset_values(path, self.config_dir), change)
             self._datasets[name] = validate(DatasetConfig, values, f"{path} with the changes of {self.path}")
         return self._datasets[name]
+
+    def redacts(self, dataset: str) -> bool:
+        """Whether the report leaves out a data set's tweets, captions and images."""
+        asked = self.config.report.redact
+        return not self.dataset(dataset).redistributable if asked is None else asked
 
     def transfer(self, name: str) -> TransferConfig:
         """The transfer target's config."""

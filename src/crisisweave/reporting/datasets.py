@@ -78,6 +78,8 @@ class About:
     licence: str
     redact: bool = True
     """Leave out every text and image."""
+    redistributable: bool = False
+    """Whether the licence lets them be passed on; pages that show them although it does not say so."""
     source: str | None = None
     """Its entry of `config/sources/`; None for generated data, beside which no published number stands."""
 
@@ -102,6 +104,7 @@ def data_page(sources: Sources, about: About, seed: int) -> tuple[Record, dict[s
         "title": about.title,
         "licence": about.licence,
         "redact": about.redact,
+        "redistributable": about.redistributable,
         "tasks": tasks,
         "audit": None if sources.audit is None else _audit(_json(sources.audit / "audit.json")),
         "images": None if sources.store is None else _json(sources.store / "images.json"),
@@ -208,7 +211,7 @@ def _sample(table: pd.DataFrame, sources: Sources, seed: int) -> tuple[list[Reco
     from crisisweave.images.store import ImageStore
 
     store = None if sources.store is None else ImageStore(sources.store)
-    captions = _chosen_captions(sources.captions)
+    captions = chosen_captions(sources.captions)
     rows = table.set_index("instance_id")
     cards: list[Record] = []
     thumbnails: dict[str, bytes] = {}
@@ -231,7 +234,7 @@ def _sample(table: pd.DataFrame, sources: Sources, seed: int) -> tuple[list[Reco
     return cards, thumbnails
 
 
-def _chosen_captions(folders: Sequence[Path]) -> list[tuple[str, dict[str, str]]]:
+def chosen_captions(folders: Sequence[Path]) -> list[tuple[str, dict[str, str]]]:
     """Captioner → instance → the caption that was kept."""
     import pandas as pd
 

@@ -1,0 +1,240 @@
+"""Examples of what a method has right and wrong, sure and unsure: static pages of cards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from crisisweave.errors import DataError
+from crisisweave.reporting.datasets import About, Sources, chosen_captions
+from crisisweave.reporting.methods import Description, Key, method_file
+from crisisweave.reporting.site import Page, stem
+from crisisweave.reporting.thumbnails import SMALL, SMALL_QUALITY, ranked_ids, thumbnail
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from crisisweave.images.store import ImageStore
+
+Record = dict[str, Any]
+
+SURE = 0.8
+"""An answer is sure when its class has at least this mean probability over the seeds."""
+GROUPS = (
+    ("right-sure", "Right and sure", True, True),
+    ("right-unsure", "Right and unsure", True, False),
+    ("wrong-sure", "Wrong and sure", False, True),
+    ("wrong-unsure", "Wrong and unsure", False, False),
+)
+"""Name, title, whether the answers are right, whether they are sure."""
+EXAMPLES = 1200
+"""In all galleries of a report together, as long as each group of each method has some."""
+FEWEST, MOST = 3, 12
+"""Examples in a group."""
+PAGE_CARDS = 24
+"""Cards on a page; a group is not divided."""
+TOP = 3
+"""Probabilities on a card."""
+SEED = 0
+"""Of the random choice."""
+
+
+def gallery_file(key: Key, number: int = 1) -> str:
+    """The file of a gallery's page; the first is number 1."""
+    return f"pages/{stem('gallery', *key, str(number))}.html"
+
+
+def examples_of_each_group(methods: int) -> int:
+    """How many examples a group shows, so that the galleries of many methods stay small together."""
+    return max(FEWEST, min(MOST, EXAMPLES // (len(GROUPS) * methods)))
+
+
+def gallery_pages(
+    details: Mapping[str, Any],
+    answers: pd.DataFrame,
+    sources: Sequence[Sources],
+    about: Mapping[str, About],
+    descriptions: Mapping[Key, Description],
+) -> list[Page]:
+    """One or two pages for each record of `details.json`.
+
+    Args:
+        details: `details.json`.
+        answers: `answers.parquet`.
+        sources: folders of the data sets.
+        about: whether texts and images of a data set are left out.
+        descriptions: what each method says to the reader.
+
+    Raises:
+        DataError: a data set, task or test row of the answers is not among the prepared tables.
+    """
+    pages: list[Page] = []
+    images: dict[str, bytes] = {}
+    records = {(r["dataset"], r["task"], r["method"]): r for r in details["methods"]}
+    size = examples_of_each_group(max(1, len(records)))
+    by_name = {source.name: source for source in sources}
+    for dataset, task in dict.fromkeys(key[:2] for key in sorted(records)):
+        if dataset not in by_name:
+            raise DataError(f"no prepared task of data set '{dataset}' is given; name its folder too")
+        rows = _Rows.read(by_name[dataset], task, about[dataset].redact)
+        of_task = answers[(answers["dataset"] == dataset) & (answers["task"] == task)]
+        right = (of_task["predicted"] == of_task["label"]).groupby(of_task["instance_id"]).sum().to_dict()
+        methods = sorted(key[2] for key in records if key[:2] == (dataset, task))
+        for method in methods:
+            own = of_task[of_task["method"] == method]
+            key = (dataset, task, method)
+            record = records[key]
+            groups = _groups(own, size)
+            for group in groups:
+                group["cards"] = [
+                    {
+                        **_answer(answer, record["classes"]),
+                        **rows.shown(answer.instance_id, record["config"]["captioner"], images),
+                        "others": len(methods) - 1,
+                        "others_right": right[answer.instance_id] - (answer.predicted == answer.label),
+                    }
+                    for answer in group["answers"].itertuples()
+                ]
+            pages += _paginated(key, groups, record, about[dataset], descriptions[key])
+    # An image that several galleries show is one file: the first page brings them all.
+    return [replace(pages[0], images=images), *pages[1:]] if pages else []
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is known of a task's test rows; texts, captions and images only where they may be shown."""
+
+    dataset: str
+    table: pd.DataFrame
+    redact: bool
+    captions: Sequence[tuple[str, Mapping[str, str]]] = ()
+    store: ImageStore | None = None
+
+    @classmethod
+    def read(cls, source: Sources, task: str, redact: bool) -> _Rows:
+        import pandas as pd
+
+        from crisisweave.images.store import ImageStore
+
+        folder = next((folder for folder in source.prepared if folder.name == task), None)
+        if folder is None:
+            raise DataError(f"no prepared folder of {source.name}/{task} is given; name it too")
+        table = pd.read_parquet(folder / "instances.parquet")
+        table = table[table["split"] == "test"].set_index("instance_id")
+        if redact:
+            return cls(source.name, table, redact)
+        store = None if source.store is None else ImageStore(source.store)
+        return cls(source.name, table, redact, chosen_captions(source.captions), store)
+
+    def shown(self, instance_id: str, captioner: str | None, images: dict[str, bytes]) -> Record:
+        """What a card shows of a row itself; its thumbnail is added to `images` if it is not there yet."""
+        import pandas as pd
+
+        if instance_id not in self.table.index:
+            raise DataError(
+                f"instance '{instance_id}' of the answers is no test row of {self.dataset} any more; run "
+                "`crisisweave aggregate` again"
+            )
+        row = self.table.loc[instance_id]
+        of_parts = {part: row[f"label_{part}"] for part in ("text", "image")}
+        shown: Record = {
+            "event": str(row["event"]),
+            "split": str(row["split"]),
+            "labels_of_parts": {
+                part: str(label)
+                for part, label in of_parts.items()
+                if not pd.isna(label) and label != row["label"]
+            },
+            "words": [],
+            "captions": [],
+            "file": None,
+        }
+        if self.redact:
+            return shown
+        shown["words"] = str(row["text"]).split()
+        read = [(name, chosen) for name, chosen in self.captions if captioner in (None, name)]
+        shown["captions"] = [(name, chosen[instance_id]) for name, chosen in read if instance_id in chosen]
+        if self.store is not None and not pd.isna(row["image_path"]):
+            name = f"{self.dataset}/gallery/{hashlib.sha256(instance_id.encode()).hexdigest()[:16]}.jpg"
+            if name not in images:
+                images[name] = thumbnail(self.store, instance_id, SMALL, SMALL_QUALITY)
+            shown["file"] = name
+        return shown
+
+
+def _answer(answer: Any, classes: Sequence[str]) -> Record:
+    """What a card shows of a method's answer."""
+    ranked = sorted(zip(answer.probabilities, range(len(classes)), strict=True), key=lambda p: (-p[0], p[1]))
+    return {
+        "instance_id": answer.instance_id,
+        "label": answer.label,
+        "predicted": answer.predicted,
+        "right": answer.predicted == answer.label,
+        "seeds": answer.seeds,
+        "seeds_right": answer.seeds_right,
+        "probabilities": [
+            {"name": classes[i], "value": float(p), "is_label": classes[i] == answer.label}
+            for p, i in ranked[:TOP]
+        ],
+        "left_out": max(0, len(classes) - TOP),
+    }
+
+
+def _groups(own: pd.DataFrame, size: int) -> list[Record]:
+    """The four groups of one method's answers, with a random sample of each, surest first."""
+    own = own.assign(confidence=[float(max(p)) for p in own["probabilities"]])
+    right, sure = own["predicted"] == own["label"], own["confidence"] >= SURE
+    groups = []
+    for name, title, is_right, is_sure in GROUPS:
+        members = own[(right == is_right) & (sure == is_sure)]
+        chosen = members[members["instance_id"].isin(ranked_ids(members["instance_id"], SEED)[:size])]
+        chosen = chosen.sort_values(["confidence", "instance_id"], ascending=[False, True])
+        groups.append({"name": name, "title": title, "n": len(members), "answers": chosen})
+    return groups
+
+
+def _paginated(
+    key: Key, groups: Sequence[Record], record: Record, about: About, description: Description
+) -> list[Page]:
+    """Whole groups in their order, as many on a page as `PAGE_CARDS` allows."""
+    parts: list[list[Record]] = [[]]
+    for group in groups:
+        if parts[-1] and sum(len(g["cards"]) for g in [*parts[-1], group]) > PAGE_CARDS:
+            parts.append([])
+        parts[-1].append(group)
+    places = [
+        {"name": group["name"], "title": group["title"], "n": group["n"], "file": gallery_file(key, number)}
+        for number, part in enumerate(parts, 1)
+        for group in part
+    ]
+    dataset, task, method = key
+    return [
+        Page(
+            file=gallery_file(key, number),
+            template="gallery.html",
+            title=f"Examples: {description.title}, {dataset}, {task}",
+            values={
+                "page": {
+                    "dataset": dataset,
+                    "task": task,
+                    "method": method,
+                    "section": stem("task", dataset, task),
+                    "title": description.title,
+                    "method_page": method_file(key),
+                    "groups": part,
+                    "places": places,
+                    "number": number,
+                    "of": len(parts),
+                    "n": record["n"],
+                    "seeds": len(record["seeds"]),
+                    "sure": SURE,
+                    "seed": SEED,
+                    "redact": about.redact,
+                    "redistributable": about.redistributable,
+                }
+            },
+        )
+        for number, part in enumerate(parts, 1)
+    ]
