@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fills the active conda environment from the locks. Run from the project's root, as Snakemake does.
 # Snakemake makes the environment anew when this file changes; lock.sh writes the locks' digest here for that:
-# locks 145604a3be255a87
+# locks 152b6ab7dda94f8c
 set -euo pipefail
 bash envs/install.sh "${CONDA_PREFIX:?activate the environment of envs/environment.yaml first}"

@@ -52,7 +52,7 @@ STEPS = {
     "combine": Step(2, ("numpy",)),
     "evaluate": Step(1, _SCORES),
     "aggregate": Step(2, _SCORES),
-    "report": Step(2, ("jinja2", *_PIXELS)),
+    "report": Step(2, ("jinja2", "vl-convert-python", *_PIXELS)),
 }
 FAMILY_VERSIONS = {"text": 1, "image": 1, "concat": 1, "cmb": 1, "decision": 1}
 """Method family → version: raised instead of the step's, it makes that family's runs alone stale."""
