@@ -157,7 +157,7 @@ def _matrix(section: Record) -> Figure:
     return Figure(
         name=stem("pairs", section["dataset"], section["task"]),
         title=(
-            f"Which differences are real on {section['dataset']}, {section['task']}: dark cells; "
+            f"Which differences are real on {section['dataset']}, {section['task']}: filled cells; "
             "how far the method of the row is ahead of the method of the column, in points of macro-F1"
         ),
         alt=f"{real} of {len(rows)} pairs of methods differ by more than chance explains.",

@@ -1,19 +1,26 @@
-"""The report: an overview of all methods, and one page for each data set."""
+"""The report: which pages it has, and from which files each is made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crisisweave.config.published import Published
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
 from crisisweave.reporting.datasets import About, Sources, by_dataset, data_page
+from crisisweave.reporting.gallery import gallery_pages
+from crisisweave.reporting.methods import Description, Key, method_pages
+from crisisweave.reporting.overview import overview
+from crisisweave.reporting.provenance import provenance_page
 from crisisweave.reporting.published import published_page
-from crisisweave.reporting.results import Ceilings, provenance, sections
+from crisisweave.reporting.results import Ceilings
 from crisisweave.reporting.site import Page, Site
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLE_SEED = 0
 """Seed of the random sample on the data pages."""
@@ -30,6 +37,7 @@ def report(
     stores: Sequence[Path] = (),
     captions: Sequence[Path] = (),
     about: Mapping[str, About],
+    descriptions: Mapping[Key, Description],
     published: Published,
     ceilings: Mapping[str, Path] | None = None,
 ) -> None:
@@ -46,38 +54,28 @@ def report(
         stores: image stores, `<dataset>`.
         captions: caption folders, `<dataset>/<captioner>`.
         about: data set → its title and licence, and whether its texts and images are left out.
+        descriptions: (data set, task, method) → what the method's file says to the reader.
         published: values of other works, which stand beside ours.
         ceilings: data set → `ceilings.json`, for generated data whose best possible scores are known.
 
     Raises:
-        DataError: an input is missing, a folder belongs to no data set, or `about` lacks one.
+        DataError: an input is missing, a folder belongs to no data set, or `about` or
+            `descriptions` lacks one.
     """
-    results = _tables(tables)
+    results, details = _tables(tables), _details(tables)
     sources = by_dataset(datasets, audits, stores, captions)
     for source in sources:
         if source.name not in about:
             raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
     pages = [
-        _overview(results, _ceilings(ceilings or {})),
-        published_page(published, results, _details(tables)["methods"], about),
+        overview(results, _ceilings(ceilings or {}), TABLES),
+        published_page(published, results, details["methods"], about),
         *(_data_page(source, about[source.name]) for source in track(sources, "data pages")),
+        *method_pages(results, details, descriptions),
+        *gallery_pages(details, _answers(tables), sources, about, descriptions),
+        provenance_page(results, details["methods"]),
     ]
     Site(pages, {f"{name}.csv": tables / f"{name}.csv" for name in TABLES}).write(out)
-
-
-def _overview(results: Mapping[str, Any], ceilings: Mapping[tuple[str, str], Ceilings]) -> Page:
-    return Page(
-        file="index.html",
-        template="index.html",
-        title="Results",
-        nav="Results",
-        values={
-            "sections": sections(results, ceilings),
-            "protocol": results["protocol"],
-            "provenance": provenance(results["provenance"]),
-            "tables": TABLES,
-        },
-    )
 
 
 def _data_page(source: Sources, about: About) -> Page:
@@ -105,6 +103,14 @@ def _details(folder: Path) -> dict[str, Any]:
         raise DataError(f"{folder}: holds no details.json; run `crisisweave aggregate` first")
     value: dict[str, Any] = read_json(folder / "details.json")
     return value
+
+
+def _answers(folder: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not (folder / "answers.parquet").is_file():
+        raise DataError(f"{folder}: holds no answers.parquet; run `crisisweave aggregate` first")
+    return pd.read_parquet(folder / "answers.parquet")
 
 
 def _ceilings(files: Mapping[str, Path]) -> dict[tuple[str, str], Ceilings]:
