@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from crisisweave.config.published import load_published
 from crisisweave.evaluation.aggregate import aggregate
 from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.files import write_json, write_parquet
 from crisisweave.reporting.datasets import About
 from crisisweave.reporting.methods import Description, Key
+from crisisweave.reporting.pages import report
 
 CLASSES = ["calm", "flood", "<i>quake"]
 EVENTS = ['storm "Ann" & <b>sons</b>', "river'rise"]
@@ -253,3 +255,19 @@ def build_project(root: Path) -> Project:
     ]
     aggregate(runs, project.tables, [path for run in runs for path in run.glob("history.csv")])
     return project
+
+
+def render(project: Project, out: Path, **changes: object) -> Path:
+    """Write the report of the made-up project, with changes; gives its folder."""
+    arguments: dict = {
+        "datasets": project.datasets,
+        "audits": project.audits,
+        "stores": project.stores,
+        "captions": project.captions,
+        "about": about(demo=False),
+        "descriptions": project.descriptions,
+        "published": load_published(Path(__file__).parents[2] / "config"),
+        "ceilings": project.ceilings,
+    }
+    report(project.tables, out, **{**arguments, **changes})
+    return out
