@@ -20,6 +20,7 @@ ROWS = [
     {"training"},
     {"captioning"},
     {"reporting"},
+    {"prediction"},
     {"cli"},
 ]
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

@@ -242,11 +242,11 @@ def captioner(
     from crisisweave.captioning.inputs import read_splits
     from crisisweave.captioning.published import import_published
     from crisisweave.captioning.train import train_captioner
-    from crisisweave.layout import Sources
+    from crisisweave.layout import Sources, captioner_folder
 
     resolved = _profile(profile)
     config = resolved.captioner(captioner)
-    out = DATA / "captioners" / captioner
+    out = captioner_folder(captioner)
     if config.training is None:
         import_published(config, weights=weights, out=out)
         return
@@ -270,7 +270,7 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
     """Caption every image of a data set: five candidates, the one nearest to the image chosen."""
     from crisisweave.captioning.caption import caption
     from crisisweave.captioning.inputs import read_splits
-    from crisisweave.layout import Sources
+    from crisisweave.layout import Sources, captioner_folder
 
     resolved = _profile(profile)
     config = resolved.captioner(captioner)
@@ -284,7 +284,7 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
     image = config.image
     caption(
         config,
-        captioner=DATA / "captioners" / captioner,
+        captioner=captioner_folder(captioner),
         features=sources.image_features(image.encoder, image.size, image.grid) / "features.npy",
         index=sources.images / "index.parquet",
         out=sources.captions(captioner),
@@ -329,6 +329,83 @@ def predict_splits(
     run, config = _run(_profile(profile), dataset, task, method, seed)
     _must_be_trained(config)
     step(run.folder, Sources(dataset, task))
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Option("--run", help="A run's folder, or an exported one.")],
+    text: Annotated[str | None, typer.Option(help="The text of one tweet.")] = None,
+    image: Annotated[Path | None, typer.Option(help="The image file of one tweet.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a one-page card.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="Many tweets: a CSV or Parquet file with the columns text, image and (if any) id."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="With --table: the Parquet file to write.")] = None,
+    image_root: Annotated[
+        Path | None,
+        typer.Option(help="With --table: the folder that its image paths start from; default: the table's."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --table: stop at the first row that cannot be predicted.")
+    ] = False,
+) -> None:
+    """Predict the class of new tweets with a trained run."""
+    from crisisweave.errors import ConfigError
+
+    single = [text, image, html, as_json or None]
+    many = [out, image_root, strict or None]
+    if table is None and any(option is not None for option in many):
+        raise ConfigError("--out, --image-root and --strict belong to --table; give a table as well")
+    if table is not None and any(option is not None for option in single):
+        raise ConfigError("--text, --image, --json and --html are for one tweet; leave them out with --table")
+    if table is None:
+        _predict_one(run, text, image, as_json, html)
+    elif out is None:
+        raise ConfigError("--table needs --out, the Parquet file to write")
+    else:
+        _predict_many(run, table, out, image_root, strict)
+
+
+def _predict_one(run: Path, text: str | None, image: Path | None, as_json: bool, html: Path | None) -> None:
+    import json
+
+    from crisisweave.prediction import load
+    from crisisweave.prediction.card import write_card
+
+    model = load(run)
+    prediction = model.predict(text=text, image=image)
+    if html is not None:
+        write_card(model, prediction, html)
+    print(json.dumps(prediction.as_json(), indent=2) if as_json else prediction)
+
+
+def _predict_many(run: Path, table: Path, out: Path, image_root: Path | None, strict: bool) -> None:
+    from crisisweave.prediction import load
+    from crisisweave.prediction.many import predict_table
+    from crisisweave.seeding import seed_everything
+
+    model = load(run)
+    # The threads of the run's training: the same table gives the same bytes.
+    seed_everything(model.config.seed, model.config.threads)
+    done = predict_table(model, table, out, image_root, strict)
+    print(f"{done.predicted} of {done.rows} rows predicted: {out}")
+    if done.bad:
+        print(f"{done.bad} rows left out, each with its reason: {done.bad_rows}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; default: exports/<data set>-<task>-<method>-<seed>.")
+    ] = None,
+) -> None:
+    """Put everything that a trained run needs into one folder, with a model card."""
+    from crisisweave.prediction.export import export as step
+
+    print(step(run, out))
 
 
 @app.command()
@@ -433,6 +510,7 @@ def report(
     from crisisweave.layout import Sources
     from crisisweave.orphans import orphans
     from crisisweave.reporting.datasets import About
+    from crisisweave.reporting.methods import Description
     from crisisweave.reporting.pages import report as step
 
     resolved = _profile(profile)
@@ -449,9 +527,17 @@ def report(
         captions=[Sources(n, "").captions(c) for n in names for c in resolved.captioners_of(n)],
         about={
             n: About(
-                config.title, config.licence, redact=not config.redistributable, source=config.registry
+                config.title,
+                config.licence,
+                redact=resolved.redacts(n),
+                redistributable=config.redistributable,
+                source=config.registry,
             )
             for n, config in configs.items()
+        },
+        descriptions={
+            run[:3]: Description.of(resolved.method(run.dataset, run.task, run.method))
+            for run in resolved.runs()
         },
         published=load_published(resolved.config_dir),
         ceilings={

@@ -19,6 +19,11 @@ def text_slug(use: EncoderUse, max_tokens: int) -> str:
     return f"{parse(use.name).slug}-{use.pooling}-{max_tokens}"
 
 
+def captioner_folder(captioner: str, data: Path = Path("data")) -> Path:
+    """Folder of a captioner's weights."""
+    return data / "captioners" / captioner
+
+
 class Sources:
     """Where the inputs of one data set and task lie; folders that a method does not need may be absent.
 

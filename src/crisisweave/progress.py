@@ -29,6 +29,15 @@ def byte_bar(title: str, total: int | None, done: int = 0) -> Iterator[Bar[None]
         yield bar
 
 
+@contextmanager
+def row_bar(title: str, total: int, done: int = 0) -> Iterator[Bar[None]]:
+    """A bar that counts rows: call its `update` with each number of new ones."""
+    from tqdm import tqdm
+
+    with tqdm(desc=title, total=total, initial=done, unit=" rows", **_how()) as bar:
+        yield bar
+
+
 def _how() -> dict[str, Any]:
     interval = 0.2 if sys.stderr.isatty() else 10.0
     return {"mininterval": interval, "maxinterval": 30, "file": sys.stderr}

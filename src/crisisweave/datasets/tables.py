@@ -178,7 +178,7 @@ def checked_image_path(value: str, where: str) -> str:
         DataError: it is empty, absolute, or has a `..` step or a backslash.
     """
     path = PurePosixPath(value)
-    if not value or path.is_absolute() or ".." in path.parts or "\\" in value or ":" in path.parts[0]:
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in value or ":" in path.parts[0]:
         raise DataError(
             f"{where}: image path {value!r:.200} does not stay inside the data set's folder; correct the row"
         )

@@ -128,7 +128,7 @@ def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
     """
     if name.model not in packages.IMAGE_MODELS:
         raise packages.unknown(name.kind, name.model, packages.IMAGE_MODELS)
-    network = _create_timm("tf_efficientnet_lite0", pretrained=False)
+    network = create_timm("tf_efficientnet_lite0", pretrained=False)
     path = packages.packaged(packages.EFFICIENTNET_LITE0_WEIGHTS)
     stored = torch.load(path, weights_only=True, map_location="cpu")
     body = [(k, v) for k, v in stored.items() if not k.startswith("_fc.")]
@@ -141,7 +141,8 @@ def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
     return ImageEncoder(network, 1280, HALF, network.forward_features)
 
 
-def _create_timm(model: str, pretrained: bool) -> Any:
+def create_timm(model: str, pretrained: bool) -> Any:
+    """A timm model that gives pooled features."""
     prepare_torchvision()
     import timm
 
@@ -150,7 +151,7 @@ def _create_timm(model: str, pretrained: bool) -> Any:
 
 def _timm(name: EncoderName) -> ImageEncoder:
     try:
-        network = _create_timm(name.model, pretrained=True)
+        network = create_timm(name.model, pretrained=True)
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
@@ -187,13 +188,13 @@ def _hub(name: EncoderName) -> ImageEncoder:
     except OSError as error:
         raise missing_from_hub(name) from error
     return ImageEncoder(
-        _FirstToken(model),
+        FirstToken(model),
         config.hidden_size,
         Normalisation(tuple(processor.image_mean), tuple(processor.image_std)),
     )
 
 
-class _FirstToken(nn.Module):
+class FirstToken(nn.Module):
     """A vision transformer's class token as the pooled vector."""
 
     def __init__(self, model: Any):

@@ -95,6 +95,13 @@ class TextEncoder(nn.Module):
             for parameter in module.parameters()
         ]
 
+    def tokenizer_json(self) -> str:
+        """The tokenizer in the tokenizers library's format."""
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        text: str = self._tokenizer.to_str()
+        return text
+
     def tokenise(
         self, first: list[list[str]], second: list[list[str]] | None = None, max_tokens: int = 128
     ) -> TokenLists:
@@ -160,7 +167,7 @@ def _tiny(name: EncoderName) -> TextEncoder:
     return TextEncoder(Bert(shape), _wordpiece(), shape.dim, shape.types)
 
 
-class _HubNetwork(nn.Module):
+class HubNetwork(nn.Module):
     """A transformers model behind our calling convention."""
 
     def __init__(self, model: Any, types: int):
@@ -195,7 +202,7 @@ def _hub(name: EncoderName) -> TextEncoder:
     model.pooler = None
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     types = getattr(config, "type_vocab_size", 1)
-    return TextEncoder(_HubNetwork(model, types), backend, config.hidden_size, types)
+    return TextEncoder(HubNetwork(model, types), backend, config.hidden_size, types)
 
 
 def missing_from_hub(name: EncoderName) -> WeightsError:

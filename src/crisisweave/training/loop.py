@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from crisisweave.config.method import Training
 from crisisweave.evaluation.metrics import confusion_counts, summarise
 from crisisweave.methods.classifier import Classifier
+from crisisweave.methods.inputs import Batch
 from crisisweave.progress import track
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.examples import Examples
@@ -45,7 +46,20 @@ def precision(device: torch.device, name: str) -> AbstractContextManager[Any]:
     return torch.autocast(device.type, torch.bfloat16) if name == "bf16" else nullcontext()
 
 
-def probabilities(model: Classifier, examples: Examples, device: torch.device) -> NDArray[np.float64]:
+class Scorable(Protocol):
+    """Rows that can be scored: `Examples`, and tweets that belong to no data set."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Tokens per row (N,), or None where nothing is tokenised."""
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """The inputs of `rows`."""
+
+
+def probabilities(model: Classifier, examples: Scorable, device: torch.device) -> NDArray[np.float64]:
     """Class probabilities (N, C) in evaluation mode; the model is left in the mode it was in."""
     was_training = model.training
     model.eval()

@@ -1,0 +1,224 @@
+"""From tweets to probabilities: a trained method with the encoders and the captioner that it reads through.
+
+What the workflow computes once for a whole data set (features of frozen encoders, captions) is computed here
+for the tweets at hand, with the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crisisweave.captioning.caption import candidates
+from crisisweave.captioning.folder import Captioner
+from crisisweave.config.captioner import CaptionerConfig
+from crisisweave.config.run import RunConfig
+from crisisweave.datasets.text import model_words
+from crisisweave.encoders.features import IMAGE_BATCH, TEXT_BATCH, for_features, image_features, text_features
+from crisisweave.encoders.image import ImageEncoder
+from crisisweave.encoders.provider import Encoders
+from crisisweave.encoders.text import TextEncoder, TokenLists, Tokens
+from crisisweave.images.store import centre_squares
+from crisisweave.methods.classifier import Classifier
+from crisisweave.methods.decision import combine
+from crisisweave.methods.inputs import Batch
+from crisisweave.prediction.given import Given
+from crisisweave.training.loop import probabilities
+
+
+class Answers(NamedTuple):
+    """Class probabilities (N, C) of N tweets, and the captions that were made on the way, if any."""
+
+    probabilities: NDArray[np.float64]
+    captions: list[str] | None
+
+
+class Remembered:
+    """Encoders that are loaded once: a method is built from them, and the frozen ones are run besides."""
+
+    def __init__(self, source: Encoders):
+        self._source = source
+        self.texts: dict[str, TextEncoder] = {}
+        self.images: dict[str, ImageEncoder] = {}
+
+    def text(self, name: str) -> TextEncoder:
+        """The text encoder of a name."""
+        if name not in self.texts:
+            self.texts[name] = self._source.text(name)
+        return self.texts[name]
+
+    def image(self, name: str) -> ImageEncoder:
+        """The image encoder of a name."""
+        if name not in self.images:
+            self.images[name] = self._source.image(name)
+        return self.images[name]
+
+    def provider(self) -> Encoders:
+        """The same, as methods take it."""
+        return Encoders(self.text, self.image)
+
+
+class CaptionMaker:
+    """A captioner with the image encoder that it reads through."""
+
+    def __init__(self, config: CaptionerConfig, captioner: Captioner, encoder: ImageEncoder):
+        self.config, self.captioner, self.encoder = config, captioner, encoder
+        self._device = next(captioner.model.parameters()).device
+        for_features(encoder, self._device)
+
+    def captions(self, given: Sequence[Given]) -> list[str]:
+        """The chosen caption of each image."""
+        image, found = self.config.image, []
+        for start in range(0, len(given), self.config.decoding.batch_size):
+            block = given[start : start + self.config.decoding.batch_size]
+            features = _encoded(self.encoder, block, image.size, image.grid, self._device)
+            cells = features[:, None, :] if features.ndim == 2 else features
+            names = [row.name for row in block]
+            # The workflow captions with seed 0, whatever the run's own.
+            own = candidates(self.captioner, self.config, cells, names, seed=0)
+            found += [each.texts[each.chosen] for each in own]
+        return found
+
+
+class Trained:
+    """A method with weights of its own.
+
+    Attributes:
+        config: the run that it comes from.
+        needs: what must be given: `text`, `image` or both.
+        makes_captions: whether captions are made on the way.
+        shorter_side: size at which its images are kept, None where it reads none.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        model: Classifier,
+        encoders: Remembered,
+        captioner: CaptionMaker | None,
+        device: torch.device,
+    ):
+        self.config, self.encoders, self.captioner = config, encoders, captioner
+        self.needs: frozenset[str] = frozenset(
+            {"caption": "image"}.get(each, each) for each in config.method.inputs
+        )
+        self.shorter_side = config.shorter_side
+        self.makes_captions = captioner is not None
+        self.model = model.to(device)
+        self._device = device
+        text, image = config.method.text, config.method.image
+        self.frozen_text = encoders.text(text.name).eval().to(device) if text and not text.tuned else None
+        self.frozen_image = (
+            for_features(encoders.image(image.name), device) if image and not image.tuned else None
+        )
+
+    def answers(self, given: Sequence[Given]) -> Answers:
+        """Probabilities and captions of tweets; at least one."""
+        with torch.inference_mode():
+            captions = self.captioner.captions(given) if self.captioner else None
+            rows = _Rows(self._text(given, captions), self._image(given), len(given))
+            return Answers(probabilities(self.model, rows, self._device), captions)
+
+    def _text(self, given: Sequence[Given], captions: list[str] | None) -> TokenLists | Tensor | None:
+        method = self.config.method
+        if method.text is None:
+            return None
+        halves = []
+        if "text" in method.inputs:
+            halves.append([model_words(str(row.text)) for row in given])
+        if captions is not None:
+            halves.append([caption.split() for caption in captions])
+        encoder = self.frozen_text or self.encoders.text(method.text.name)
+        second = halves[1] if len(halves) > 1 else None
+        tokens = encoder.tokenise(halves[0], second, max_tokens=method.max_tokens)
+        return tokens if self.frozen_text is None else self._frozen_vectors(tokens)
+
+    def _frozen_vectors(self, tokens: TokenLists) -> Tensor:
+        assert self.frozen_text is not None
+        assert self.config.method.text is not None
+        order = np.argsort(tokens.lengths(), kind="stable")
+        vectors = torch.empty((len(order), self.frozen_text.dim))
+        for start in range(0, len(order), TEXT_BATCH):
+            rows = order[start : start + TEXT_BATCH]
+            batch = tokens.pad(rows).to(self._device)
+            vectors[rows] = text_features(self.frozen_text, batch, self.config.method.text.pooling).cpu()
+        return vectors
+
+    def _image(self, given: Sequence[Given]) -> Tensor | Callable[[NDArray[np.int64]], Tensor] | None:
+        use = self.config.method.image
+        if use is None:
+            return None
+        if self.frozen_image is not None:
+            return _encoded(self.frozen_image, given, use.size, 1, self._device).cpu()
+        return lambda rows: _pixels([given[row] for row in rows], use.size)
+
+
+class Fusion:
+    """A decision fusion: the members' probabilities combined. Attributes as `Trained`."""
+
+    def __init__(self, config: RunConfig, text: Network, image: Network):
+        self.config, self.members = config, {"text": text, "image": image}
+        self.needs: frozenset[str] = text.needs | image.needs
+        self.makes_captions: bool = text.makes_captions or image.makes_captions
+        self.shorter_side: int | None = image.shorter_side or text.shorter_side
+
+    def answers(self, given: Sequence[Given]) -> Answers:
+        """Probabilities and captions of tweets; at least one."""
+        assert self.config.method.rule is not None
+        text, image = (self.members[name].answers(given) for name in ("text", "image"))
+        fused = combine(self.config.method.rule, text.probabilities, image.probabilities)
+        return Answers(fused, text.captions or image.captions)
+
+
+Network = Trained | Fusion
+
+
+class _Rows:
+    """Tweets as the scoring loop reads them."""
+
+    def __init__(
+        self,
+        text: TokenLists | Tensor | None,
+        image: Tensor | Callable[[NDArray[np.int64]], Tensor] | None,
+        n: int,
+    ):
+        self._text, self._image, self._n = text, image, n
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        return self._text.lengths() if isinstance(self._text, TokenLists) else None
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        text: Tokens | Tensor | None = None
+        if self._text is not None:
+            text = self._text.pad(rows) if isinstance(self._text, TokenLists) else self._text[rows]
+        if self._image is None or isinstance(self._image, Tensor):
+            return Batch(text, None if self._image is None else self._image[rows])
+        return Batch(text, self._image(rows))
+
+
+def _pixels(given: Sequence[Given], size: int) -> Tensor:
+    images = []
+    for row in given:
+        assert row.image is not None
+        images.append(row.image)
+    return torch.from_numpy(centre_squares(images, size))
+
+
+def _encoded(
+    encoder: ImageEncoder, given: Sequence[Given], size: int, grid: int, device: torch.device
+) -> Tensor:
+    """Frozen features of the images: (n, d), or (n, grid², d)."""
+    blocks = [
+        image_features(encoder, _pixels(given[start : start + IMAGE_BATCH], size).to(device), grid)
+        for start in range(0, len(given), IMAGE_BATCH)
+    ]
+    return torch.cat(blocks)
