@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from crisisweave.config.method import MethodConfig
+from crisisweave.config.method import EncoderUse, Head, MethodConfig, Training
+from crisisweave.config.strict import StrictModel
 from crisisweave.errors import DataError
 from crisisweave.reporting.figures import ACCENT, SOFT, Figure
 from crisisweave.reporting.numbers import percent, several
@@ -21,6 +22,12 @@ Key = tuple[str, str, str]
 SHADES = 6
 """Classes `shade-1` to `shade-6` of the confusion table; the last is for a share of 1."""
 _ONLY_TEXT, _ONLY_IMAGE = {"pooling", "tune_embeddings"}, {"size", "flip"}
+_NESTED: dict[str, type[StrictModel]] = {
+    "text": EncoderUse,
+    "image": EncoderUse,
+    "head": Head,
+    "training": Training,
+}
 _WIDTH, _HEIGHT = 310, 220
 
 
@@ -172,6 +179,8 @@ def _yaml(config: Mapping[str, Any]) -> str:
         if key in ("text", "image") and value is not None:
             useless = _ONLY_IMAGE if key == "text" else _ONLY_TEXT
             value = {k: v for k, v in value.items() if k not in useless}
+        if key in _NESTED and value is not None:
+            value = {k: value[k] for k in _NESTED[key].model_fields if k in value}
         if value is not None and value != {}:
             shown[key] = value
     text: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=72)
@@ -187,8 +196,12 @@ def _seed(**more: Any) -> Record:
     return {"field": "seed", "type": "nominal", "title": "Seed", "legend": {"orient": "bottom"}, **more}
 
 
-_EPOCH = {"field": "epoch", "type": "quantitative", "title": "Epoch (the first is 0)"}
-_EPOCH_AXIS = {**_EPOCH, "axis": {"tickMinStep": 1, "format": "d", "grid": False}}
+def _epochs(record: Record) -> Record:
+    """The axis of epochs: whole numbers, at most a dozen."""
+    last = max(epoch["epoch"] for curve in record["learning"] for epoch in curve["epochs"])
+    ticks = list(range(0, last + 1, 1 + last // 12))
+    axis = {"values": ticks, "format": "d", "grid": False}
+    return {"field": "epoch", "type": "quantitative", "title": "Epoch (the first is 0)", "axis": axis}
 
 
 def _loss(key: Key, record: Record) -> Figure:
@@ -216,7 +229,7 @@ def _loss(key: Key, record: Record) -> Figure:
     spec = {
         "mark": {"type": "line", "strokeWidth": 2, "tooltip": True},
         "encoding": {
-            "x": _EPOCH_AXIS,
+            "x": _epochs(record),
             "y": {"field": "loss", "type": "quantitative", "title": "Loss"},
             "color": _seed(),
             "strokeDash": {**dash, "scale": {"domain": ["train", "dev"], "range": [[1, 0], [4, 3]]}},
@@ -243,20 +256,20 @@ def _dev_score(key: Key, record: Record) -> Figure:
         for row in rows
         if row["best"]
     ]
-    alt = f"{name.capitalize()} on dev by epoch; best: {', '.join(best) or 'unknown'}."
+    alt = f"{name[0].upper()}{name[1:]} on dev by epoch; best: {', '.join(best) or 'unknown'}."
     y: Record = {"field": f"dev_{metric}", "type": "quantitative", "title": f"Dev {name}"}
     y |= {"scale": {"zero": False}, "axis": {"format": ".0%"}}
     spec = {
-        "encoding": {"x": _EPOCH_AXIS, "y": y, "color": _seed()},
+        "encoding": {"x": _epochs(record), "y": y, "color": _seed()},
         "layer": [
             {"mark": {"type": "line", "strokeWidth": 2, "tooltip": True}},
             {
                 "transform": [{"filter": "datum.best"}],
-                "mark": {"type": "point", "filled": True, "size": 90, "tooltip": True},
+                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 90, "tooltip": True},
             },
         ],
     }
-    title = f"{name.capitalize()} on dev by epoch; the dot is the epoch that was kept"
+    title = f"{name[0].upper()}{name[1:]} on dev by epoch; the dot is the epoch that was kept"
     return _figure("dev", key, title, alt, spec, rows)
 
 
