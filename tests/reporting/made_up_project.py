@@ -124,15 +124,19 @@ def _store(root: Path, dataset: str, table: pd.DataFrame) -> Path:
 def _audit(root: Path, dataset: str, table: pd.DataFrame) -> Path:
     folder = root / "data/audit" / dataset
     test = table[table["split"] == "test"]["instance_id"]
+    train = table[table["split"] == "train"]["instance_id"]
+    kinds = {"text": 0, "image_near": 3, "image_bytes": 0, "tweet_id": 0}
     twins = pd.DataFrame({"task": "harm", "split": "test", "instance_id": test[:4].tolist()})
+    twins["twin_instance_id"], twins["twin_split"] = train[:4].tolist(), "train"
+    twins["kind"], twins["distance"] = list(kinds), list(kinds.values())
     write_parquet(folder / "duplicates.parquet", twins)
     found = {"rows": 4, "share": 4 / 30}
-    kinds = ("exact_text", "tweet_id", "text", "image_bytes", "image_near", "any")
+    counted = ("exact_text", *kinds, "any")
     write_json(
         folder / "audit.json",
         {
             "near_bits": 8,
-            "twins_in_train": {"harm": {"test": {"n": 30, **dict.fromkeys(kinds, found)}}},
+            "twins_in_train": {"harm": {"test": {"n": 30, **dict.fromkeys(counted, found)}}},
             "across_tasks": {"harm": {"test": {"other": {"instance_id": found, "text": found}}}},
         },
     )

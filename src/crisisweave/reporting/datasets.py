@@ -1,4 +1,4 @@
-"""What a data page shows: labels, events, preparation, leakage, images, captions, and a random sample."""
+"""Data pages: labels, events, preparation, leakage, images, captions, and a random sample."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from crisisweave.config.dataset import SPLITS
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
-from crisisweave.reporting.thumbnails import SAMPLE, sample_ids, thumbnail
+from crisisweave.reporting.distributions import class_figure, event_figure
+from crisisweave.reporting.site import Page
+from crisisweave.reporting.thumbnails import SAMPLE, SMALL, SMALL_QUALITY, sample_ids, thumbnail
+from crisisweave.reporting.twins import pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,8 @@ TWIN_KINDS = {
 }
 """Kinds of twins in the audit and how a person would call them."""
 _ACROSS = {"instance_id": "same instance", **TWIN_KINDS}
+EXAMPLES = 5
+"""Instances named where more have the same flaw."""
 _NAME = re.compile(r"[A-Za-z0-9_\-]+")
 
 
@@ -84,16 +89,13 @@ class About:
     """Its entry of `config/sources/`; None for generated data, beside which no published number stands."""
 
 
-def data_page(sources: Sources, about: About, seed: int) -> tuple[Record, dict[str, bytes]]:
-    """What the page of one data set shows, and the thumbnails that belong to it.
+def data_page(sources: Sources, about: About, seed: int) -> Page:
+    """The page of one data set; text and images stand in it only where they are not redacted.
 
     Args:
         sources: the data set's folders.
         about: what the data set's config says to the reader.
         seed: of the random sample.
-
-    Returns:
-        the page's values, and file name → JPEG bytes.
 
     Raises:
         DataError: a file of a folder is missing.
@@ -107,17 +109,31 @@ def data_page(sources: Sources, about: About, seed: int) -> tuple[Record, dict[s
         "redistributable": about.redistributable,
         "tasks": tasks,
         "audit": None if sources.audit is None else _audit(_json(sources.audit / "audit.json")),
-        "images": None if sources.store is None else _json(sources.store / "images.json"),
+        "pairs": None if sources.audit is None else pairs(sources.audit, TWIN_KINDS),
+        "images": None if sources.store is None else _images(sources.store),
         "captions": [_json(folder / "captions.json") for folder in sources.captions],
         "sample": [],
         "sample_task": None,
     }
-    if about.redact:
-        return page, {}
-    finest = max(tasks, key=lambda task: (len(task["labels"]), len(task["table"])))
-    page["sample_task"] = finest["name"]
-    page["sample"], thumbnails = _sample(finest["table"], sources, seed)
-    return page, thumbnails
+    largest = max(tasks, key=lambda task: len(task["table"]))
+    page["events"] = event_figure(sources.name, largest["name"], largest["table"], largest["splits"])
+    images: dict[str, bytes] = {}
+    if not about.redact:
+        finest = max(tasks, key=lambda task: (len(task["labels"]), len(task["table"])))
+        page["sample_task"] = finest["name"]
+        page["sample"], images = _sample(finest["table"], sources, seed)
+        if page["pairs"] is not None:
+            images.update(_show_pairs(page["pairs"]["shown"], tasks, sources))
+    figures = [*(task["figure"] for task in tasks), page["events"]]
+    return Page(
+        file=f"pages/data-{sources.name}.html",
+        template="data.html",
+        title=f"Data: {sources.name}",
+        nav=f"Data: {sources.name}",
+        values={"page": page, "sample_seed": seed},
+        images=images,
+        figures=[figure for figure in figures if figure is not None],
+    )
 
 
 def _json(path: Path) -> Record:
@@ -142,8 +158,9 @@ def _task(folder: Path) -> Record:
         "splits": splits,
         "rows": {split: int((table["split"] == split).sum()) for split in splits},
         "labels": _counts(table, "label", description["classes"], splits),
+        "figure": class_figure(description["dataset"], description["task"], table, description["classes"]),
         "joint": _joint(table, description["classes"]),
-        "concordance": [_concordance(table, split) for split in splits],
+        "concordance": _concordance(table, splits),
         "events": [
             {"name": str(event), **{s: int((part["split"] == s).sum()) for s in splits}, "n": len(part)}
             for event, part in table.groupby("event", observed=True)
@@ -175,13 +192,32 @@ def _joint(table: pd.DataFrame, classes: Sequence[str]) -> Record | None:
     return {"classes": list(classes), "counts": counts, "n": len(both)}
 
 
-def _concordance(table: pd.DataFrame, split: str) -> Record:
-    known = table.loc[table["split"] == split, "concordant"].dropna().astype(bool)
+def _concordance(table: pd.DataFrame, splits: Sequence[str]) -> list[Record]:
+    """Rows on which text and image disagree and agree, for every split and for all of them."""
+    parts = [(split, table[table["split"] == split]) for split in splits]
+    rows = []
+    for name, part in [*parts, *([("all", table)] if len(splits) > 1 else [])]:
+        known = part["concordant"].dropna().astype(bool)
+        if len(known):
+            rows.append({"split": name, "n": len(known), "discordant": int((~known).sum())})
+    return rows
+
+
+def _images(store: Path) -> Record:
+    """What the store counted, with the sizes of the files."""
+    import pandas as pd
+
+    columns = ["instance_id", "source_width", "source_height"]
+    index = pd.read_parquet(store / "index.parquet", columns=columns)
+    sides = index[["source_width", "source_height"]]
+    shorter, longer = sides.min(axis=1), sides.max(axis=1)
+    long = index[longer > 2 * shorter]
     return {
-        "split": split,
-        "known": len(known),
-        "discordant": int((~known).sum()),
-        "share": float((~known).mean()) if len(known) else None,
+        **_json(store / "images.json"),
+        "smallest": int(shorter.min()),
+        "largest": int(longer.max()),
+        "median": [int(sides[name].median()) for name in ("source_width", "source_height")],
+        "long": {"n": len(long), "examples": sorted(long["instance_id"])[:EXAMPLES]},
     }
 
 
@@ -228,10 +264,30 @@ def _sample(table: pd.DataFrame, sources: Sources, seed: int) -> tuple[list[Reco
             },
         }
         if store is not None and not row.isna()["image_path"]:
-            card["file"] = f"{number:02d}.jpg"
+            card["file"] = f"{sources.name}/{number:02d}.jpg"
             thumbnails[card["file"]] = thumbnail(store, instance_id)
         cards.append(card)
     return cards, thumbnails
+
+
+def _show_pairs(shown: Sequence[Record], tasks: Sequence[Record], sources: Sources) -> dict[str, bytes]:
+    """Give the pairs their texts and the files of their thumbnails; make the thumbnails."""
+    from crisisweave.images.store import ImageStore
+
+    texts: dict[str, str] = {}
+    for task in tasks:
+        texts.update(zip(task["table"]["instance_id"], task["table"]["text"], strict=True))
+    store = None if sources.store is None else ImageStore(sources.store)
+    thumbnails: dict[str, bytes] = {}
+    for number, pair in enumerate(shown):
+        pair["sides"] = []
+        for side, instance_id in (("a", pair["instance_id"]), ("b", pair["twin"])):
+            file = None
+            if store is not None:
+                file = f"twins-{sources.name}/{number:02d}-{side}.jpg"
+                thumbnails[file] = thumbnail(store, instance_id, SMALL, SMALL_QUALITY)
+            pair["sides"].append({"instance_id": instance_id, "file": file, "text": texts[instance_id]})
+    return thumbnails
 
 
 def chosen_captions(folders: Sequence[Path]) -> list[tuple[str, dict[str, str]]]:

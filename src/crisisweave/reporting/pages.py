@@ -10,14 +10,14 @@ from crisisweave.config.published import Published
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
-from crisisweave.reporting.datasets import About, Sources, by_dataset, data_page
+from crisisweave.reporting.datasets import About, by_dataset, data_page
 from crisisweave.reporting.gallery import gallery_pages
 from crisisweave.reporting.methods import Description, Key, method_pages
 from crisisweave.reporting.overview import overview
 from crisisweave.reporting.provenance import provenance_page
 from crisisweave.reporting.published import published_page
 from crisisweave.reporting.results import Ceilings
-from crisisweave.reporting.site import Page, Site
+from crisisweave.reporting.site import Site
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,24 +70,12 @@ def report(
     pages = [
         overview(results, _ceilings(ceilings or {}), TABLES),
         published_page(published, results, details["methods"], about),
-        *(_data_page(source, about[source.name]) for source in track(sources, "data pages")),
+        *(data_page(source, about[source.name], SAMPLE_SEED) for source in track(sources, "data pages")),
         *method_pages(results, details, descriptions),
         *gallery_pages(details, _answers(tables), sources, about, descriptions),
         provenance_page(results, details["methods"]),
     ]
     Site(pages, {f"{name}.csv": tables / f"{name}.csv" for name in TABLES}).write(out)
-
-
-def _data_page(source: Sources, about: About) -> Page:
-    page, thumbnails = data_page(source, about, SAMPLE_SEED)
-    return Page(
-        file=f"pages/data-{source.name}.html",
-        template="data.html",
-        title=f"Data: {source.name}",
-        nav=f"Data: {source.name}",
-        values={"page": page, "sample_seed": SAMPLE_SEED},
-        images={f"{source.name}/{name}": content for name, content in thumbnails.items()},
-    )
 
 
 def _tables(folder: Path) -> dict[str, Any]:
