@@ -103,9 +103,11 @@ def test_a_fresh_clone_with_pulled_files_has_nothing_to_do(tracked: Checkout, tm
     _dvc(clone, "pull")
     assert UP_TO_DATE in _dvc(clone, "status")
     assert clone.stale() == set()
-    # And it still sees what is stale: the records came along.
+    # And with a dvc.lock of another config both see what is stale: the records came along.
     with clone.edited("config/tiny.yaml", "cmb: {training: {lr: 1.0e-3", "cmb: {training: {lr: 2.0e-3"):
+        _dvc(clone, "pull")
         assert len(clone.stale()) == 12
+        assert "run:" in _dvc(clone, "status")
 
 
 def test_one_hyper_parameter_as_an_experiment(tracked: Checkout, tmp_path: Path) -> None:
