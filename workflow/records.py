@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -18,4 +17,4 @@ def unlink_shared(folder: Path) -> None:
         if path.is_file() and (path.is_symlink() or path.stat().st_nlink > 1):
             copy = path.with_name(f".{path.name}.own")
             shutil.copyfile(path, copy)
-            os.replace(copy, path)
+            copy.replace(path)

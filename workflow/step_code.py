@@ -1,12 +1,12 @@
 """Holds the declared versions of the steps to their code.
 
-    python workflow/step_code.py             what changed since the versions were last confirmed
-    python workflow/step_code.py --confirm   the versions in config/steps.py are right for the code as it stands
+    python workflow/step_code.py             what changed since the last confirmation
+    python workflow/step_code.py --confirm   versions in config/steps.py are right for the code as it is
 
 A step's code is every module of the package that its command can import, found from the source. Comments,
-docstrings and layout do not count. `step_code.json` beside this file holds the confirmed digests; a test fails
-while it differs from the code. So whoever changes what a step can compute must decide: raise the version
-(results go stale) or confirm that results stay the same.
+docstrings and layout do not count. `step_code.json` beside this file holds the confirmed digests; a test
+fails while it differs from the code. So whoever changes what a step can compute must decide: raise the
+version (results go stale) or confirm that results stay the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ APART = {"crisisweave.config.steps", "crisisweave.invocation", "crisisweave.prog
 
 
 def stated() -> dict[str, Any]:
-    """Versions and code as they stand: the digest of each module that a step reaches, and each step's modules."""
+    """Versions and code as they stand: each module's digest, and the modules that each step reaches."""
     cli = _tree("crisisweave.cli")
     steps = {}
     modules: set[str] = set()

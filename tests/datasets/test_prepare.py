@@ -223,7 +223,10 @@ def test_an_unknown_task_or_folder_is_named(tmp_path: Path) -> None:
     humanitarian(tmp_path)
     with pytest.raises(ConfigError, match="no task 'humanitarain'; did you mean 'humanitarian"):
         prepare(config(), "humanitarain", tmp_path, tmp_path / "out")
-    with pytest.raises(DataError, match=r"no folder .*elsewhere; run `crisisweave fetch`, obtain it from https://example\.org"):
+    with pytest.raises(
+        DataError,
+        match=r"no folder .*elsewhere; run `crisisweave fetch`, obtain it from https://example\.org",
+    ):
         prepare(config(folder="elsewhere"), "humanitarian", tmp_path, tmp_path / "out")
 
 

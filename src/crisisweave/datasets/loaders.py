@@ -39,8 +39,8 @@ def dataset_folder(config: DatasetConfig, data_root: Path) -> Path:
     folder = Path(data_root) / config.folder
     if not folder.is_dir():
         raise DataError(
-            f"data set '{config.name}': no folder {folder}; run `crisisweave fetch`, obtain it from {config.source} "
-            "or give another data root"
+            f"data set '{config.name}': no folder {folder}; run `crisisweave fetch`, obtain it from "
+            f"{config.source} or give another data root"
         )
     return folder
 
