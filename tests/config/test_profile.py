@@ -41,6 +41,17 @@ def test_decision_members_are_run_before_the_decision(project: Path) -> None:
     assert Run("demo", "informative", "text", 1) in list(profile.runs())
 
 
+@pytest.mark.parametrize(
+    ("said", "demo", "real"),
+    [({}, False, True), ({"redact": True}, True, True), ({"redact": False}, False, False)],
+)
+def test_the_report_leaves_out_what_may_not_be_passed_on_unless_the_profile_says(
+    said: dict[str, bool], demo: bool, real: bool, project: Path
+) -> None:
+    profile = _edited(project, "default", lambda values: values.update(report=said))
+    assert (profile.redacts("demo"), profile.redacts("crisismmd")) == (demo, real)
+
+
 def test_overrides_are_laid_over_the_published_config(project: Path) -> None:
     profile = Profile(Path("config/default.yaml"))
     method = profile.method("demo", "humanitarian", "cmb")

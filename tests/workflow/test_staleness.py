@@ -146,8 +146,8 @@ def touched(checkout: Checkout) -> Iterator[None]:
             change("config/tiny.yaml", "# The demo with", "# A demo with"), id="a comment in a YAML"
         ),
         pytest.param(
-            change("config/methods/cmb.yaml", "title: Caption-based", "title: Captions"),
-            id="a method's title",
+            change("config/tiny.yaml", "experiments:", "report: {redact: false}\nexperiments:"),
+            id="asking to see what is shown anyway",
         ),
         pytest.param(
             change("config/captioners/demo_prefix.yaml", "title: Prefix", "title: A prefix"),
@@ -265,6 +265,16 @@ def test_what_cannot_change_a_result_reruns_nothing(finished: Checkout, edit: Ed
             change("config/datasets/demo.yaml", "title: Embedded demo", "title: The embedded demo"),
             {"Render the report"},
             id="a data set's title, which the pages show",
+        ),
+        pytest.param(
+            change("config/methods/cmb.yaml", "title: Caption-based", "title: Captions"),
+            {"Render the report"},
+            id="a method's title, which the pages show",
+        ),
+        pytest.param(
+            change("config/tiny.yaml", "experiments:", "report: {redact: true}\nexperiments:"),
+            {"Render the report"},
+            id="tweets and images left out of the report",
         ),
     ],
 )
