@@ -338,7 +338,11 @@ def report_config(wildcards):
     digest = hashlib.sha256()
     for path in sorted(TEMPLATES.iterdir()):
         digest.update(b"%s\0%s\0" % (path.name.encode(), path.read_bytes()))
-    methods = {run[:3]: PROFILE.method(*run[:3]) for run in RUNS}
+    methods = {
+        "/".join(key): stated(PROFILE.method(*key), include=DESCRIPTIVE)
+        for key in dict.fromkeys(run[:3] for run in RUNS)
+    }
+    said = json.dumps(methods, sort_keys=True).encode()
     return {
         "about": {
             n: stated(
@@ -347,10 +351,7 @@ def report_config(wildcards):
             for n in PROFILE.datasets()
         },
         "redacted": [n for n in PROFILE.datasets() if PROFILE.redacts(n)],
-        "methods": {
-            "/".join(key): stated(method, include=DESCRIPTIVE)
-            for key, method in methods.items()
-        },
+        "methods": hashlib.sha256(said).hexdigest(),
         "templates": digest.hexdigest(),
     }
 
