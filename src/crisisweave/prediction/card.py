@@ -1,0 +1,69 @@
+"""One prediction as a page of its own: it opens from disk, needs no network, and runs no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from crisisweave.files import write_text
+from crisisweave.images.decode import load_rgb
+from crisisweave.prediction.predictor import Prediction, Predictor
+from crisisweave.reporting.numbers import breakable, percent
+
+BOX = (640, 480)
+"""Largest width and height of the image on the card, in pixels."""
+QUALITY = 80
+
+
+def write_card(model: Predictor, prediction: Prediction, out: Path) -> None:
+    """Write the card.
+
+    The image is drawn anew from its pixels, so that nothing of the file but what is seen gets into the page.
+    Style and image stand in the page; its content policy allows exactly this style, images of its own, and
+    nothing else.
+    """
+    templates = Environment(
+        loader=PackageLoader("crisisweave.prediction"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(breakable=breakable, percent=percent)
+    style = _style()
+    image = prediction.inputs.get("image")
+    write_text(
+        out,
+        templates.get_template("card.html").render(
+            config=model.config,
+            prediction=prediction,
+            ranked=sorted(prediction.probabilities.items(), key=lambda pair: -pair[1]),
+            image=None if image is None else _thumbnail(Path(image)),
+            # Written by us, and hashed as it stands: escaping would change what the policy allows.
+            style=Markup(style),  # noqa: S704
+            style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            read=" and ".join(prediction.inputs),
+        ),
+    )
+
+
+def _style() -> str:
+    report = resources.files("crisisweave.reporting") / "templates" / "style.css"
+    own = resources.files("crisisweave.prediction") / "templates" / "card.css"
+    return f"\n{report.read_text(encoding='utf-8')}{own.read_text(encoding='utf-8')}"
+
+
+def _thumbnail(path: Path) -> str:
+    """The image as a JPEG in a `data:` address."""
+    image = load_rgb(path)
+    image.thumbnail(BOX, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
