@@ -271,7 +271,7 @@ def _sample(table: pd.DataFrame, sources: Sources, seed: int) -> tuple[list[Reco
 
 
 def _show_pairs(shown: Sequence[Record], tasks: Sequence[Record], sources: Sources) -> dict[str, bytes]:
-    """Give the pairs their texts and the files of their thumbnails; make the thumbnails."""
+    """Give the pairs the text that they share and the files of their thumbnails; make the thumbnails."""
     from crisisweave.images.store import ImageStore
 
     texts: dict[str, str] = {}
@@ -280,13 +280,19 @@ def _show_pairs(shown: Sequence[Record], tasks: Sequence[Record], sources: Sourc
     store = None if sources.store is None else ImageStore(sources.store)
     thumbnails: dict[str, bytes] = {}
     for number, pair in enumerate(shown):
+        if pair["instance_id"] not in texts:
+            raise DataError(
+                f"{sources.audit}: names instance '{pair['instance_id']}', which no prepared task of "
+                f"{sources.name} holds; run `crisisweave audit` again"
+            )
+        pair["text"] = texts[pair["instance_id"]] if TWIN_KINDS["text"] in pair["found_by"] else None
         pair["sides"] = []
         for side, instance_id in (("a", pair["instance_id"]), ("b", pair["twin"])):
             file = None
             if store is not None:
                 file = f"twins-{sources.name}/{number:02d}-{side}.jpg"
                 thumbnails[file] = thumbnail(store, instance_id, SMALL, SMALL_QUALITY)
-            pair["sides"].append({"instance_id": instance_id, "file": file, "text": texts[instance_id]})
+            pair["sides"].append({"instance_id": instance_id, "file": file})
     return thumbnails
 
 
