@@ -185,6 +185,29 @@ def test_methods_are_named_only_where_a_file_reproduces_the_row(published: Publi
     }
 
 
+def test_the_digest_follows_what_is_said_and_not_how_it_is_written(
+    published: Published, config: Path
+) -> None:
+    assert load_published(config).digest() == published.digest()
+    path = config / "published" / "tables.yaml"
+    path.write_text(path.read_text().replace("# The published", "# All published"))
+    path = config / "methods" / "decision_mean.yaml"
+    path.write_text(path.read_text().replace("{text: text, image: image}", "{image: image, text: text}"))
+    assert load_published(config).digest() == published.digest()
+    edit(config / "published" / "thesis_3.3.csv", 2, printed="86.71", value="86.71")
+    assert load_published(config).digest() != published.digest()
+
+
+def test_methods_come_with_the_members_of_decision_fusions(published: Published, config: Path) -> None:
+    path = config / "methods" / "decision_mean.yaml"
+    path.write_text(path.read_text().replace("text: text,", "text: text_all,"))
+    copy = (config / "methods" / "text.yaml").read_text().replace("name: text", "name: text_all", 1)
+    (config / "methods" / "text_all.yaml").write_text(copy)
+    methods = load_published(config).methods
+    assert set(methods) == {*published.methods, "text_all"}
+    assert methods["text_all"].name == "text_all"
+
+
 # ── Files that are wrong ───────────────────────────────────────
 
 

@@ -150,6 +150,10 @@ def touched(checkout: Checkout) -> Iterator[None]:
             id="asking to see what is shown anyway",
         ),
         pytest.param(
+            change("config/published/tables.yaml", "# The published", "# All published"),
+            id="a comment on the published tables",
+        ),
+        pytest.param(
             change("config/captioners/demo_prefix.yaml", "title: Prefix", "title: A prefix"),
             id="a captioner's title",
         ),
@@ -245,6 +249,11 @@ def test_what_cannot_change_a_result_reruns_nothing(finished: Checkout, edit: Ed
             change("src/crisisweave/reporting/templates/base.html", "Skip to the content", "Skip"),
             {"Render the report"},
             id="a report template",
+        ),
+        pytest.param(
+            change("config/published/thesis_3.3.csv", "86.70,86.70", "86.71,86.71"),
+            {"Render the report"},
+            id="a published value",
         ),
         pytest.param(
             change("src/crisisweave/config/steps.py", '"evaluate": Step(1', '"evaluate": Step(2'),

@@ -3,6 +3,7 @@
 import hashlib
 
 from crisisweave.config.profile import Run
+from crisisweave.config.published import load_published
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.datasets.loaders import dataset_folder
 from crisisweave.datasets.raw import images_digest, task_digest
@@ -343,17 +344,24 @@ def report_config(wildcards):
         for key in dict.fromkeys(run[:3] for run in RUNS)
     }
     said = json.dumps(methods, sort_keys=True).encode()
+    shown = {"title", "licence", "redistributable", "registry"}
     return {
         "about": {
-            n: stated(
-                PROFILE.dataset(n), include={"title", "licence", "redistributable"}
-            )
-            for n in PROFILE.datasets()
+            n: stated(PROFILE.dataset(n), include=shown) for n in PROFILE.datasets()
         },
         "redacted": [n for n in PROFILE.datasets() if PROFILE.redacts(n)],
         "methods": hashlib.sha256(said).hexdigest(),
         "templates": digest.hexdigest(),
+        "published": published_digest(),
     }
+
+
+def published_digest():
+    """What other works report, which stands beside our scores."""
+    try:
+        return load_published(PROFILE.config_dir).digest()
+    except CrisisWeaveError as error:
+        raise WorkflowError(str(error))
 
 
 TABLES = [

@@ -7,12 +7,15 @@ and `sd` say the same as numbers (scores in percent), and the reader checks that
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import to_jsonable_python
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import StrictModel, nearest, read_yaml, validate
@@ -156,6 +159,11 @@ class Published:
     figures: tuple[PublishedFigure, ...]
     methods: dict[str, MethodConfig]
     """Method, members of decision fusions included → its file as it stands, without any profile's changes."""
+
+    def digest(self) -> str:
+        """SHA-256 of what is said here; comments and the order of keys in the files are no part of it."""
+        content = json.dumps(to_jsonable_python(self), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def load_published(config_dir: Path = CONFIG_DIR) -> Published:
