@@ -189,7 +189,12 @@ def _yaml(config: Mapping[str, Any]) -> str:
 
 def _figure(kind: str, key: Key, title: str, alt: str, spec: Record, rows: Sequence[Record]) -> Figure:
     size = {"width": _WIDTH, "height": _HEIGHT, "config": {"aria": False}}
-    return Figure(stem(kind, *key), title, alt, {**size, **spec}, rows)
+    return Figure(stem(kind, *key), title, alt, {**size, **spec}, [_short(row) for row in rows])
+
+
+def _short(row: Mapping[str, Any]) -> Record:
+    """The row with no more digits than a figure can show; all of them would be half of the page."""
+    return {name: round(value, 5) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _seed(**more: Any) -> Record:
