@@ -188,7 +188,7 @@ def _yaml(config: Mapping[str, Any]) -> str:
 
 
 def _figure(kind: str, key: Key, title: str, alt: str, spec: Record, rows: Sequence[Record]) -> Figure:
-    size = {"width": _WIDTH, "height": _HEIGHT, "config": {"aria": False}}
+    size = {"width": _WIDTH, "height": _HEIGHT}
     return Figure(stem(kind, *key), title, alt, {**size, **spec}, [_short(row) for row in rows])
 
 
@@ -232,7 +232,7 @@ def _loss(key: Key, record: Record) -> Figure:
     )
     dash = {"field": "rows", "type": "nominal", "title": "Rows", "legend": {"orient": "bottom"}}
     spec = {
-        "mark": {"type": "line", "strokeWidth": 2, "tooltip": True},
+        "mark": {"type": "line", "strokeWidth": 2, "tooltip": True, "aria": False},
         "encoding": {
             "x": _epochs(record),
             "y": {"field": "loss", "type": "quantitative", "title": "Loss"},
@@ -267,10 +267,17 @@ def _dev_score(key: Key, record: Record) -> Figure:
     spec = {
         "encoding": {"x": _epochs(record), "y": y, "color": _seed()},
         "layer": [
-            {"mark": {"type": "line", "strokeWidth": 2, "tooltip": True}},
+            {"mark": {"type": "line", "strokeWidth": 2, "tooltip": True, "aria": False}},
             {
                 "transform": [{"filter": "datum.best"}],
-                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 90, "tooltip": True},
+                "mark": {
+                    "type": "point",
+                    "filled": True,
+                    "opacity": 1,
+                    "size": 90,
+                    "tooltip": True,
+                    "aria": False,
+                },
             },
         ],
     }
@@ -294,15 +301,21 @@ def _calibration(key: Key, record: Record, test: Record) -> Figure:
         "layer": [
             {
                 "data": {"values": [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]},
-                "mark": {"type": "line", "color": SOFT, "strokeDash": [4, 3], "strokeWidth": 1},
+                "mark": {
+                    "type": "line",
+                    "color": SOFT,
+                    "strokeDash": [4, 3],
+                    "strokeWidth": 1,
+                    "aria": False,
+                },
                 "encoding": {"x": x, "y": y},
             },
             {
-                "mark": {"type": "rule", "color": ACCENT, "opacity": 0.6},
+                "mark": {"type": "rule", "color": ACCENT, "opacity": 0.6, "aria": False},
                 "encoding": {"x": x, "y": y, "y2": {"field": "confidence"}},
             },
             {
-                "mark": {"type": "circle", "color": ACCENT, "opacity": 0.9, "tooltip": True},
+                "mark": {"type": "circle", "color": ACCENT, "opacity": 0.9, "tooltip": True, "aria": False},
                 "encoding": {
                     "x": x,
                     "y": y,
