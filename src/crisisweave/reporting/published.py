@@ -323,16 +323,16 @@ def sentence(lines: Sequence[Line]) -> str:
     others = ", ".join(
         f"{counts[mark]} {words}"
         for mark, words in (
-            (DATA, "belong to methods that were run on other data"),
-            (INCOMPARABLE, "are not comparable"),
-            (NOT_RUN, "were not run"),
+            (DATA, "of methods that were run on other data"),
+            (INCOMPARABLE, "not comparable"),
+            (NOT_RUN, "not run"),
         )
         if counts[mark]
     )
     if not beside:
         return f"None of {several(n, 'published value')} stands beside a number of ours: {others}."
     inside = sum(line.inside for line in beside)
-    rest = f" Of the others, {others}." if others else ""
+    rest = f" The others: {others}." if others else ""
     return (
         f"{len(beside)} of {several(n, 'published value')} {'stands' if len(beside) == 1 else 'stand'} "
         f"beside a number of ours ({counts[SAME]} with the same protocol, {counts[BACKBONE]} with another "
