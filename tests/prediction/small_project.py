@@ -1,0 +1,175 @@
+"""A small finished project, made by the real commands: 48 tweets with images, every family of methods."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from crisisweave.cli import app
+from toy import TINY_IMAGE, TINY_TEXT, TRAINING, tiny_method
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ["calm", "flood"]
+FROZEN = {"tuned": False}
+SHORT = {**TRAINING, "epochs": 2}
+METHODS: dict[str, dict[str, Any]] = {
+    "text": {"family": "text"},
+    "text_frozen": {"family": "text", "text": {**TINY_TEXT, **FROZEN}},
+    "image": {"family": "image"},
+    "image_frozen": {"family": "image", "image": {**TINY_IMAGE, **FROZEN}},
+    "concat": {"family": "concat", "image": {**TINY_IMAGE, **FROZEN}},
+    "cmb": {"family": "cmb"},
+}
+FUSION = "decision_mean"
+ALL = [*METHODS, FUSION]
+NEEDS = {
+    name: {"text": {"text"}, "image": {"image"}}.get(name.split("_")[0], {"text", "image"}) for name in ALL
+}
+CAPTIONER: dict[str, Any] = {
+    "image": {"encoder": "tiny:conv", "size": 32},
+    "decoding": {"method": "beam", "candidates": 3, "max_tokens": 8},
+    "training": {"dataset": "toy", "tasks": ["state"], "epochs": 1, "vocabulary": 300},
+    "scorer": {"epochs": 1, "width": 16},
+    "language_model": {"layers": 1, "heads": 2, "width": 32, "positions": 32},
+}
+# Mojibake, an address and a name: what `prepare` repairs and what encoders read in another way.
+TWEETS = ["Fl{c} reÃ§ue at the bridge {i} http://t.co/x{i}", "a {c} day in town @joe{i}, donâ€™t worry"]
+
+
+def call(project: Path, *arguments: str) -> Any:
+    """A command in the project, in this process: typer's result, with the exception if there was one."""
+    with chdir(project):
+        return CliRunner().invoke(app, list(arguments))
+
+
+def must(project: Path, *arguments: str) -> str:
+    """A command that has to succeed; gives what it printed."""
+    done = call(project, *arguments)
+    if done.exception is not None:
+        raise done.exception
+    return str(done.stdout)
+
+
+def build(project: Path) -> Path:
+    """Make the project and run its steps."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    for name in ("datasets", "methods", "captioners"):
+        (project / "config" / name).mkdir(parents=True)
+    _write_configs(project / "config")
+    _write_raw(project / "data" / "toy")
+    here = ("--dataset", "toy", "--profile", "config/toy.yaml")
+    must(project, "prepare", *here, "--task", "state")
+    must(project, "images", *here)
+    must(project, "audit", *here)
+    must(project, "features", *here, "--encoder", "tiny:conv", "--size", "32")
+    must(project, "text-features", *here, "--task", "state", "--method", "text_frozen")
+    must(project, "captioner", "--captioner", "demo_prefix", "--profile", "config/toy.yaml")
+    must(project, "captions", *here, "--captioner", "demo_prefix")
+    for name in ALL:
+        run = (*here, "--task", "state", "--method", name, "--seed", "1")
+        steps = ("combine",) if name == FUSION else ("train", "predict-splits")
+        for step in (*steps, "evaluate"):
+            must(project, step, *run)
+    return project
+
+
+def run_folder(method: str) -> str:
+    """A run's folder below the project."""
+    return f"results/toy/state/{method}/seed-1"
+
+
+def raw_rows(project: Path, split: str = "test") -> list[dict[str, str]]:
+    """The raw rows of a split: `id`, `text` as written, `image` below data/toy."""
+    path = (
+        project
+        / f"data/toy/crisismmd_datasplit_agreed_label/task_informative_text_img_agreed_lab_{split}.tsv"
+    )
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [{"id": row["image_id"], "text": row["tweet_text"], "image": row["image"]} for row in rows]
+
+
+def write_table(
+    path: Path, rows: list[dict[str, str]], columns: tuple[str, ...] = ("id", "text", "image")
+) -> Path:
+    """Rows as a CSV."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _write_configs(folder: Path) -> None:
+    dataset = {
+        "name": "toy",
+        "loader": "crisismmd",
+        "folder": "toy",
+        "title": "Toy <b>data</b> | of *nobody*",
+        "source": "made up",
+        "citation": "Nobody (2026)",
+        "licence": "CC0-1.0",
+        "modalities": ["text", "image"],
+        "shorter_side": 40,
+        "generated": True,
+        "tasks": {"state": {"classes": CLASSES, "layout": "agreed", "table": "informative"}},
+    }
+    _dump(folder / "datasets/toy.yaml", dataset)
+    for name, changes in METHODS.items():
+        captions = {"captioner": "demo_prefix"} if name == "cmb" else {}
+        method = tiny_method(**{"training": SHORT, **captions, **changes})
+        _dump(folder / f"methods/{name}.yaml", {**method.model_dump(mode="json"), "name": name})
+    shutil.copy(ROOT / "config/methods/decision_mean.yaml", folder / "methods")
+    shutil.copy(ROOT / "config/captioners/demo_prefix.yaml", folder / "captioners")
+    experiment = {"dataset": "toy", "task": "state", "methods": ALL, "seeds": [1]}
+    profile = {
+        "name": "toy",
+        "experiments": [experiment],
+        "captioner_override": {"demo_prefix": CAPTIONER},
+    }
+    _dump(folder / "toy.yaml", profile)
+
+
+def _dump(path: Path, values: object) -> None:
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+
+
+def _write_raw(folder: Path) -> None:
+    tables = folder / "crisismmd_datasplit_agreed_label"
+    tables.mkdir(parents=True)
+    (folder / "data_image").mkdir()
+    (folder / "truth").mkdir()
+    header = "event_name\ttweet_id\timage_id\ttweet_text\timage\tlabel\tlabel_text\tlabel_image"
+    truth = []
+    for split, n in (("train", 24), ("dev", 12), ("test", 12)):
+        lines = [header]
+        for i in range(n):
+            label = CLASSES[i % 2]
+            tweet, name = f"{split}{i}", f"{split}{i}_0"
+            image = f"data_image/{name}.jpg"
+            text = TWEETS[i % 2].format(c="ood" if label == "flood" else "quiet", i=i)
+            _draw(folder / image, label, len(truth))
+            lines.append("\t".join(["rivertown", tweet, name, text, image, label, label, label]))
+            truth.append({"image_id": name, "captions": [f"a {label} street", f"the {label} of picture {i}"]})
+        (tables / f"task_informative_text_img_agreed_lab_{split}.tsv").write_text("\n".join(lines) + "\n")
+    (folder / "truth/images.jsonl").write_text("".join(json.dumps(each) + "\n" for each in truth))
+
+
+def _draw(path: Path, label: str, seed: int) -> None:
+    """A JPEG of odd size, large enough to be decoded at half of it; every fifth lies on its side by EXIF."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 60, (180 + seed, 250 - seed, 3))
+    pixels[: 90 + seed, :, 2 if label == "flood" else 0] += 150
+    exif = Image.Exif()
+    exif[0x0112] = 6 if seed % 5 == 0 else 1
+    Image.fromarray(pixels.astype(np.uint8)).save(path, quality=85, exif=exif)
