@@ -152,7 +152,7 @@ def test_the_backbone_of_a_decision_fusion_is_that_of_its_members() -> None:
 @pytest.mark.parametrize(
     ("published", "ours", "mark", "reason"),
     [
-        ({}, {"dataset": "demo"}, DATA, "Method text was run on demo, not on crisismmd."),
+        ({}, {"dataset": "demo"}, DATA, "Method text was run on demo (generated), not on crisismmd."),
         ({}, {"n": 65}, DATA, "Scored on 65 test rows, the published value on 955."),
         (
             {},
