@@ -78,8 +78,6 @@ def complete_spec(figure: Figure, width: int | str) -> dict[str, Any]:
     }
     if not any(key in spec for key in ("width", *_COMPOSED)):
         spec["width"] = width
-        # The plot is as wide as its column, and as high as it says.
-        spec["autosize"] = {"type": "fit-x" if width == "container" else "pad", "contains": "padding"}
     return spec
 
 
@@ -123,13 +121,13 @@ def to_svg(figure: Figure, light: Mapping[str, str], dark: Mapping[str, str]) ->
         raise DataError(f"figure {figure.name} names a colour that style.css lacks: {error}") from error
     except ValueError as error:
         raise DataError(f"figure {figure.name} cannot be drawn: {error}") from error
-    rules = "".join(
+    rules = dict.fromkeys(
         f'[{part}="{light[name]}"]{{{part}:{dark[name]}}}'
         for name in light
         for part in ("fill", "stroke")
         if f'{part}="{light[name]}"' in svg
     )
-    style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
+    style = f"<style>@media (prefers-color-scheme:dark){{{''.join(rules)}}}</style>"
     return svg.replace(">", f">{style}", 1)
 
 
@@ -158,6 +156,7 @@ _FONT = '"Liberation Sans", Arial, Helvetica, sans-serif'
 _THEME: dict[str, Any] = {
     "font": _FONT,
     "background": "transparent",
+    "aria": False,  # the figure as a whole says what it shows
     "view": {"stroke": None},
     "title": {"color": INK, "fontSize": 13, "anchor": "start"},
     "axis": {

@@ -88,9 +88,10 @@
       ast: true,
       defaultStyle: false,
       renderer: "svg",
-      logLevel: 1, // errors; what Vega-Lite merely remarks is of no use to a reader
       tooltip: { disableDefaultStyle: true },
     });
+    // One image with one description: the roles that Vega gives to each group of marks have no names.
+    drawn.firstElementChild.setAttribute("aria-hidden", "true");
     drawn.setAttribute("role", "img");
     drawn.setAttribute("aria-label", image.alt);
     image.remove();
