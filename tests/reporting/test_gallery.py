@@ -104,6 +104,16 @@ def test_a_card_holds_the_answer_and_what_others_made_of_the_row(tmp_path: Path)
     assert card["labels_of_parts"] == {"image": "flood"}, "only the labels that differ"
 
 
+def test_the_label_has_its_probability_wherever_it_stands(tmp_path: Path) -> None:
+    given = answers(np.array([False]), np.array([0.4]))
+    given.at[0, "probabilities"] = np.array([0.3, 0.1, 0.4, 0.2], dtype=np.float32)
+    (card,) = groups(gallery(given, prepared(tmp_path, 1)))["wrong-unsure"]["cards"]
+    assert [p["name"] for p in card["probabilities"]] == ["flood", "calm", "quake", "fire"]
+    given.at[0, "probabilities"] = np.array([0.1, 0.3, 0.4, 0.2], dtype=np.float32)
+    (card,) = groups(gallery(given, prepared(tmp_path, 1)))["wrong-unsure"]["cards"]
+    assert [p["name"] for p in card["probabilities"]] == ["flood", "fire", "quake"]
+
+
 def test_examples_are_a_random_sample_and_not_the_extremes(tmp_path: Path) -> None:
     confidence = np.linspace(0.8, 0.999, 200)
     given = answers(np.full(200, True), confidence)

@@ -165,8 +165,9 @@ class _Rows:
 
 
 def _answer(answer: Any, classes: Sequence[str]) -> Record:
-    """What a card shows of a method's answer."""
+    """What a card shows of a method's answer: the most probable classes, and the label wherever it stands."""
     ranked = sorted(zip(answer.probabilities, range(len(classes)), strict=True), key=lambda p: (-p[0], p[1]))
+    shown = [pair for place, pair in enumerate(ranked) if place < TOP or classes[pair[1]] == answer.label]
     return {
         "instance_id": answer.instance_id,
         "label": answer.label,
@@ -175,10 +176,8 @@ def _answer(answer: Any, classes: Sequence[str]) -> Record:
         "seeds": answer.seeds,
         "seeds_right": answer.seeds_right,
         "probabilities": [
-            {"name": classes[i], "value": float(p), "is_label": classes[i] == answer.label}
-            for p, i in ranked[:TOP]
+            {"name": classes[i], "value": float(p), "is_label": classes[i] == answer.label} for p, i in shown
         ],
-        "left_out": max(0, len(classes) - TOP),
     }
 
 
