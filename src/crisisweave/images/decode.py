@@ -48,17 +48,19 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         DataError: it is missing, unreadable, empty or larger than `MAX_BYTES`.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such image file")
-    size = path.stat().st_size
-    if size == 0:
-        raise DataError(f"{path}: the image file is empty (0 bytes); obtain it again")
-    if size > MAX_BYTES:
-        raise DataError(f"{path}: the image file has {size} bytes, over the limit of {MAX_BYTES}; shrink it")
     try:
+        if not path.is_file():
+            raise DataError(f"{path}: no such image file")
+        size = path.stat().st_size
+        if size == 0:
+            raise DataError(f"{path}: the image file is empty (0 bytes); obtain it again")
+        if size > MAX_BYTES:
+            raise DataError(
+                f"{path}: the image file has {size} bytes, over the limit of {MAX_BYTES}; shrink it"
+            )
         return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: the image file cannot be read: {error.strerror}") from error
+    except OSError as error:  # also a name that is too long for the file system
+        raise DataError(f"{path!s:.200}: the image file cannot be read: {error.strerror}") from error
 
 
 def load_rgb(path: str | Path) -> Image.Image:
