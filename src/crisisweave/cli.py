@@ -536,8 +536,8 @@ def report(
             for n, config in configs.items()
         },
         descriptions={
-            run[:3]: Description.of(resolved.method(run.dataset, run.task, run.method))
-            for run in resolved.runs()
+            key: Description.of(resolved.method(*key), resolved.changes(*key))
+            for key in dict.fromkeys(run[:3] for run in resolved.runs())
         },
         published=load_published(resolved.config_dir),
         ceilings={

@@ -52,6 +52,15 @@ def test_the_report_leaves_out_what_may_not_be_passed_on_unless_the_profile_says
     assert (profile.redacts("demo"), profile.redacts("crisismmd")) == (demo, real)
 
 
+def test_what_the_profile_changes_of_a_method_is_known_by_key(project: Path) -> None:
+    profile = Profile(Path("config/tiny.yaml"))
+    changes = {key: values for key, *values in profile.changes("demo", "humanitarian", "cmb")}
+    assert changes["training.lr"] == [5e-5, 1e-3]
+    assert changes["captioner"] == ["clip_cc", "demo_prefix"]
+    assert "head.hidden" not in changes
+    assert profile.changes("demo", "humanitarian", "decision_mean") == []
+
+
 def test_overrides_are_laid_over_the_published_config(project: Path) -> None:
     profile = Profile(Path("config/default.yaml"))
     method = profile.method("demo", "humanitarian", "cmb")

@@ -244,6 +244,7 @@ def build_project(root: Path) -> Project:
                 "An <s>idea</s>. A 'second' sentence.",
                 "Thesis <q>, section 1",
                 ["It & the source differ <dl>"] if method == "text" else [],
+                [("text.name", "hub:<dfn>", "tiny:<bert>")] if method == "text" else [],
             )
             for method in METHODS
         },

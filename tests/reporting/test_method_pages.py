@@ -114,7 +114,7 @@ def test_the_page_shows_the_numbers_of_the_tables(make_report: Make, tables: dic
 def test_hostile_text_stays_text(make_report: Make) -> None:
     folder = make_report()
     html = (folder / "pages/method-demo-harm-text.html").read_text(encoding="utf-8")
-    for tag in ("<s>", "<u>", "<q>", "<i>", "<b>sons", "<bert>"):
+    for tag in ("<s>", "<u>", "<q>", "<i>", "<b>sons", "<bert>", "<dfn>"):
         assert tag not in html
     shown = words(folder, "method-demo-harm-text")
     for said in (
@@ -123,6 +123,7 @@ def test_hostile_text_stays_text(make_report: Make) -> None:
         "Source: Thesis &lt;q&gt;, section 1.",
         "It &amp; the source differ &lt;dl&gt;",
         "tiny:&lt;bert&gt;",
+        "text.name hub:&lt;dfn&gt; tiny:&lt;bert&gt;",
         "storm &#34;Ann&#34; &amp; &lt;b&gt;sons&lt;/b&gt;",
     ):
         assert said in shown

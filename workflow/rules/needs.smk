@@ -340,7 +340,10 @@ def report_config(wildcards):
     for path in sorted(TEMPLATES.iterdir()):
         digest.update(b"%s\0%s\0" % (path.name.encode(), path.read_bytes()))
     methods = {
-        "/".join(key): stated(PROFILE.method(*key), include=DESCRIPTIVE)
+        "/".join(key): [
+            stated(PROFILE.method(*key), include=DESCRIPTIVE),
+            PROFILE.changes(*key),
+        ]
         for key in dict.fromkeys(run[:3] for run in RUNS)
     }
     said = json.dumps(methods, sort_keys=True).encode()

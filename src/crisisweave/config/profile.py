@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from crisisweave.config.captioner import CaptionerConfig, load_captioner
 from crisisweave.config.dataset import DatasetConfig, Split, dataset_values
 from crisisweave.config.method import MethodConfig
+from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
 from crisisweave.errors import ConfigError
 
@@ -112,6 +113,14 @@ def _named(kind: str, name: str, model: type[Any], config_dir: Path) -> Any:
     if config.name != name:
         raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
     return config
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def load_transfer(name: str, config_dir: Path = CONFIG_DIR) -> TransferConfig:
@@ -278,6 +287,19 @@ class Profile:
             where = f"{self.config_dir / 'methods' / name}.yaml with the changes of {self.path}"
             self._methods[key] = validate(MethodConfig, values, where)
         return self._methods[key]
+
+    def changes(self, dataset: str, task: str, name: str) -> list[tuple[str, Any, Any]]:
+        """What the profile changes of a method's file: dotted key, the file's value, the value in force."""
+        base: MethodConfig = _named("methods", name, MethodConfig, self.config_dir)
+        before, after = (
+            _flat(config.model_dump(mode="json", exclude=DESCRIPTIVE))
+            for config in (base, self.method(dataset, task, name))
+        )
+        return [
+            (key, before.get(key), after.get(key))
+            for key in {**before, **after}
+            if before.get(key) != after.get(key)
+        ]
 
     def methods(self, dataset: str, task: str) -> list[str]:
         """Methods of an experiment, members of decision fusions included, members first."""

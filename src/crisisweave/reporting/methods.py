@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,15 +41,23 @@ class Description:
     source: str
     """Document, section and table, as one phrase."""
     deviations: Sequence[str] = ()
+    changes: Sequence[tuple[str, str, str]] = ()
+    """What the profile changes of the file: key, the file's value, the value in force."""
 
     @classmethod
-    def of(cls, config: MethodConfig) -> Description:
-        """The description of a resolved method."""
+    def of(cls, config: MethodConfig, changes: Sequence[tuple[str, Any, Any]]) -> Description:
+        """The description of a resolved method and of what its profile changes."""
         source = config.source
         parts = [source.document, f"section {source.section}"]
         if source.table is not None:
             parts.append(f"table {source.table}")
-        return cls(config.title, config.idea, ", ".join(parts), tuple(config.deviations))
+        written = [(key, _written(before), _written(after)) for key, before, after in changes]
+        return cls(config.title, config.idea, ", ".join(parts), tuple(config.deviations), written)
+
+
+def _written(value: Any) -> str:
+    """A value as the file says it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def method_file(key: Key) -> str:
