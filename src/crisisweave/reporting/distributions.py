@@ -55,7 +55,7 @@ def class_figure(dataset: str, task: str, table: pd.DataFrame, classes: Sequence
         name=stem("data", dataset, task, "classes"),
         title=f"Labels of {task} by modality" if len(columns) > 1 else f"Labels of {task}",
         alt=f"Share of each class over all splits. The commonest, {words}.",
-        spec={"mark": "bar", "height": {"step": 14 if len(columns) > 1 else 24}, "encoding": encoding},
+        spec={"mark": "bar", "height": len(classes) * (10 + 14 * len(columns)), "encoding": encoding},
         rows=rows,
     )
 
@@ -100,7 +100,7 @@ def event_figure(
         ),
         spec={
             "mark": "bar",
-            "height": {"step": 22},
+            "height": 22 * len(names),
             "encoding": {
                 "y": {"field": "event", "type": "nominal", "sort": names, "title": None},
                 "x": {"field": "rows", "type": "quantitative", "title": "rows"},

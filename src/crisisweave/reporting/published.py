@@ -364,7 +364,7 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
         for line in beside
     ]
     widest = max(beside, key=lambda line: abs(line.difference() or 0))
-    two_lines = {"labelExpr": "split(datum.label, '|')", "grid": True, "gridColor": LINE}
+    two_lines = {"labelExpr": "split(datum.label, '|')", "labelOffset": -6, "grid": True, "gridColor": LINE}
     y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": two_lines}
     x = {"type": "quantitative", "scale": {"zero": False, "nice": True}, "title": "percent"}
     colour = {
@@ -381,7 +381,7 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
             f"{percent(widest.score())}, published {percent(widest.published)})."
         ),
         spec={
-            "height": {"step": 34},
+            "height": 34 * len(rows),
             "encoding": {"y": y, "tooltip": tooltip},
             "layer": [
                 {
