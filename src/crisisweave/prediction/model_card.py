@@ -160,7 +160,7 @@ def _scores(metrics: dict[str, Any]) -> str:
         twins = found.get("deduplicated")
         if twins:
             scores = [_with_interval(twins, key) for key, _ in _SCORES]
-            rows.append([f"{split}, without twins of training rows", twins.get("n", "–"), *scores])
+            rows.append([f"{split}, without twins of training rows", twins["n"], *scores])
     lines += [_table(["split", "rows", *(label for _, label in _SCORES)], rows), ""]
     test = metrics["splits"].get("test")
     if test:
@@ -173,9 +173,9 @@ def _scores(metrics: dict[str, Any]) -> str:
 
 
 def _with_interval(found: dict[str, Any], key: str) -> str:
-    if key not in found:
+    if found[key] is None:  # no row is left
         return "–"
-    interval = found.get("ci", {}).get(key)
+    interval = (found["ci"] or {}).get(key)
     between = f" ({_percent(interval[0])} to {_percent(interval[1])})" if interval else ""
     return f"{_percent(found[key])}{between}"
 
