@@ -187,7 +187,8 @@ def multiply(folder: Path) -> None:
 def pairs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """All pairs of copies; between copies of one method there is no difference."""
     known = {(row["method_a"], row["method_b"]): row for row in rows}
-    none = {**rows[0], "significant": False, "f1_macro_difference": 0.0}
+    zero = {"f1_macro_difference": 0.0, "f1_macro_low": -0.01, "f1_macro_high": 0.01}
+    none = {**rows[0], **zero, "significant": False}
     every = [(method, copy) for method in KINDS for copy in copies(method)]
     return [
         {**(none if a == b else known[a, b]), "method_a": first, "method_b": second}

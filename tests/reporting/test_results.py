@@ -40,6 +40,15 @@ def test_no_more_is_claimed_than_the_tests_bear_out() -> None:
     assert nothing.endswith("; its lead over the others is not larger than chance explains.")
 
 
+def test_a_sentence_names_few() -> None:
+    methods = [method(f"m{i}", 0.9 - i / 100) for i in range(9)]
+    pairs = [pair("m0", f"m{i}", i == 8) for i in range(1, 9)]
+    assert sentence(GROUP, methods, pairs).endswith(
+        "it is better than 1 of the 8 others by more than chance explains, but not shown to be better than "
+        "m1, m2, m3, m4 and 3 more."
+    )
+
+
 def test_one_method_is_best_of_nothing() -> None:
     words = sentence(GROUP, [method("text", 0.7, seeds=1)], []).replace("\u00a0", " ")
     assert words == (

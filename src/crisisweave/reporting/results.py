@@ -16,6 +16,8 @@ Ceilings = dict[str, dict[str, float]]
 FEW = 20
 """A class with fewer rows is pointed out: one changed answer moves its recall by 5 points or more."""
 
+MOST_NAMES = 5
+"""So many methods are named in a sentence."""
 MOST_PAIRS = 66
 """With more pairs (twelve methods), only those with the best method are listed; the CSV file has them all."""
 
@@ -112,6 +114,9 @@ def sentence(group: Record, methods: Sequence[Record], comparisons: Sequence[Rec
 
 
 def _and(names: Sequence[str]) -> str:
+    """Names as a sentence lists them; of more than `MOST_NAMES` the first ones and how many more."""
+    if len(names) > MOST_NAMES:
+        names = [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
