@@ -17,6 +17,13 @@ def test_numbers_as_a_person_writes_them() -> None:
         "3 min 20 s",
         "2 h 5 min",
     ]
+    assert [numbers.watt_hours(v) for v in (None, 0, 0.004, 0.1433, 1204)] == [
+        "– Wh",
+        "0.00 Wh",
+        "< 0.01 Wh",
+        "0.14 Wh",
+        "1.20 kWh",
+    ]
 
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:

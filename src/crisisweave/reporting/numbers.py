@@ -43,9 +43,11 @@ def duration(seconds: float | None) -> str:
 
 
 def watt_hours(value: float | None) -> str:
-    """Energy with two decimals, in kWh from a thousand Wh on: 0.14 Wh, 1.20 kWh."""
+    """Energy with two decimals, in kWh from a thousand Wh on: 0.14 Wh, 1.20 kWh, < 0.01 Wh."""
     if value is None:
         return f"{NONE} Wh"
+    if 0 < value < 0.01:
+        return "< 0.01 Wh"
     return f"{value / 1000:.2f} kWh" if value >= 1000 else f"{value:.2f} Wh"
 
 

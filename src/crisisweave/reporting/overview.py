@@ -88,11 +88,11 @@ def _leads(section: Record) -> Figure:
     best = section["methods"][0]["method"]
     rows = [_row(pair) for pair in reversed(section["leads"])]
     real = sum(row["verdict"] == REAL for row in rows)
-    legend = {"title": None, "orient": "top", "symbolSize": 70}
+    legend = {"title": None, "orient": "top", "columns": 1, "symbolSize": 70}
     verdict = {"field": "verdict", "type": "nominal", "legend": legend}
     domain = [REAL, NOT_SHOWN]
     axis = {"tickCount": 6}
-    title = "points of macro-F1, leading method minus other"
+    title = "points of macro-F1 ahead"
     return Figure(
         name=stem("leads", section["dataset"], section["task"]),
         title=f"By how much {best} leads on {section['dataset']}, {section['task']}",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from crisisweave.encoders import packages
+from crisisweave.encoders.names import parse
 from crisisweave.reporting.site import Page
 
 Record = dict[str, Any]
@@ -97,24 +98,36 @@ _PACKAGED = {
     "package:minilm": (packages.MINILM_WEIGHTS, packages.MINILM_TOKENIZER),
     "package:efficientnet_lite0": (packages.EFFICIENTNET_LITE0_WEIGHTS,),
 }
+_PINNED_BY = {
+    "package": "files of a locked package, whose SHA-256 is checked whenever they are read",
+    "hub": "the revision in its name",
+    "open_clip": "its name and the locked version of open-clip-torch",
+    "timm": "its name and the locked version of timm",
+    "tiny": "starts untrained",
+}
 
 
 def _weights(details: Sequence[Mapping[str, Any]]) -> list[Record]:
-    """Every pretrained encoder: its pinned files, and the methods that start from it."""
-    used: dict[str, set[str]] = {}
+    """Every encoder and published captioner: what pins it, its files, and the methods that start from it."""
+    found: dict[str, Record] = {}
     for record in details:
-        for modality in ("text", "image"):
-            encoder = record["config"].get(modality)
-            if encoder:
-                used.setdefault(encoder["name"], set()).add(record["method"])
-    return [
-        {
-            "name": name,
-            "files": [
-                {"file": f"{file.distribution}, {file.path}", "sha256": file.sha256}
-                for file in _PACKAGED.get(name, ())
-            ],
-            "methods": sorted(methods),
-        }
-        for name, methods in sorted(used.items())
-    ]
+        for name, pinned_by, files in _starts(record["config"]):
+            entry = found.setdefault(name, {"name": name, "by": pinned_by, "files": files, "methods": set()})
+            entry["methods"].add(record["method"])
+    return [{**found[name], "methods": sorted(found[name]["methods"])} for name in sorted(found)]
+
+
+def _starts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[str, str | None]]]]:
+    """Name, what pins it, and (file, SHA-256) of all that a method starts from; captions are its inputs."""
+    captioning = config["captioning"]
+    encoders = [use["name"] for use in (config["text"], config["image"]) if use]
+    if captioning:
+        encoders.append(captioning["image"]["encoder"])
+    for name in encoders:
+        packaged = _PACKAGED.get(name, ())
+        files: list[tuple[str, str | None]] = [(f"{f.distribution}, {f.path}", f.sha256) for f in packaged]
+        yield name, _PINNED_BY[parse(name).kind], files
+    if captioning and captioning["published"]:
+        pinned = [*captioning["published"].values(), captioning["scorer"].get("weights")]
+        files = [(file["file"], file["sha256"]) for file in pinned if file]
+        yield f"captioner {captioning['name']}", "SHA-256, where its source states one", files
