@@ -27,7 +27,15 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, installed where it is missing."""
     if shutil.which("chromium") is None:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+        install = [
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "chromium",
+            "fonts-liberation",
+        ]
         for command in (["apt-get", "update", "-qq"], install):
             done = subprocess.run(command, env=quiet, capture_output=True, text=True)
             assert done.returncode == 0, f"{' '.join(command)} failed: {done.stderr.strip()}"
