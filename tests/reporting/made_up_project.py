@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from crisisweave.config.published import load_published
+from crisisweave.config.published import Published, PublishedCell, PublishedTable, load_published
 from crisisweave.evaluation.aggregate import aggregate
 from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.files import write_json, write_parquet
@@ -28,7 +28,31 @@ SPLITS = {"train": 40, "dev": 10, "test": 30, "heldout": 12}
 def about(**redact: bool) -> dict[str, About]:
     """What is said about the two data sets; both are redacted unless something else is said."""
     title, licence = "The <em>made-up</em> set", "CC0, see https://example.org/licence"
-    return {name: About(title, licence, redact.get(name, True)) for name in ("demo", "real")}
+    return {
+        name: About(title, licence, redact.get(name, True), source="made_up") for name in ("demo", "real")
+    }
+
+
+def published() -> Published:
+    """All published values, and three made-up ones on the rows of `demo`: two of them stand beside ours."""
+    table = _instances(0)
+    test_rows = int(((table["split"] == "test") & table["label"].notna()).sum())
+    real = load_published(Path(__file__).parents[2] / "config")
+    cells = []
+    for row, method, printed, value, sd in (
+        ("<script>print('row')</script> BERT", "text", "70.00", 70, None),
+        ('A "fusion" & more', "concat", "0.9100±0.0123", 91, 1.23),
+        ("<i>ViT</i>", "image", "80.00", 80, None),
+    ):
+        values = {
+            "source": "A <i>source</i>", "table": "0.1", "dataset": "made_up", "task": "harm", "row": row,
+            "column": "Acc & <b>more</b>", "metric": "accuracy", "printed": printed, "value": value, "sd": sd,
+            "n": test_rows, "runs": 5, "train": "concordant", "test": "concordant", "protocol": "<u>own",
+            "backbone": "BERT <sub>base", "method": method, "note": "A <u>note",
+        }  # fmt: skip
+        cells.append(PublishedCell.model_validate(values))
+    made_up = PublishedTable("made_up", "Table <s>0.1", "What it <q>is.", "a <b>pencil", tuple(cells))
+    return Published((made_up, *real.tables), real.figures, real.methods)
 
 
 @dataclass
@@ -271,7 +295,7 @@ def render(project: Project, out: Path, **changes: object) -> Path:
         "captions": project.captions,
         "about": about(demo=False),
         "descriptions": project.descriptions,
-        "published": load_published(Path(__file__).parents[2] / "config"),
+        "published": published(),
         "ceilings": project.ceilings,
     }
     report(project.tables, out, **{**arguments, **changes})
