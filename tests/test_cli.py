@@ -32,7 +32,7 @@ def test_help_lists_every_step_and_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "HEAVY []" in done.stdout
-    for step in ("prepare", "images", "audit", "captions", "train", "predict-splits", "transfer", "evaluate"):
+    for step in ("prepare", "images", "audit", "captions", "train", "predict-splits", "predict", "export"):
         assert f"\n  {step} " in done.stdout
 
 

@@ -33,6 +33,7 @@ LARGE = ["torch", "torchvision", "transformers", "timm", "sklearn", "statsmodels
                 "crisisweave.training.predict",
                 "crisisweave.encoders.features",
                 "crisisweave.captioning.train",
+                "crisisweave.prediction",
             ],
             {"torch"},
         ),

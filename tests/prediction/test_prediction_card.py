@@ -78,12 +78,14 @@ def test_the_card_says_what_was_read_and_the_same_input_gives_the_same_bytes(
     given = ["--text", "help", "--image", "data/toy/data_image/test0_0.jpg"]
     first, again = (_card(project, tmp_path / f"{name}.html", *given) for name in ("a", "b"))
     assert first == again
-    assert "from text and image and caption by the method" in first
+    assert "from text, image and caption by the method" in first
     text_only = must(
         project, "predict", "--run", run_folder("text"), "--text", "help", "--html", f"{tmp_path}/t.html"
     )
     assert "read: text" in text_only
-    assert "<img" not in (tmp_path / "t.html").read_text()
+    text_page = (tmp_path / "t.html").read_text()
+    assert "from text by the method" in text_page
+    assert "<img" not in text_page
 
 
 def test_hostile_words_of_a_config_stay_text(project: Path, tmp_path: Path) -> None:

@@ -49,9 +49,13 @@ def write_card(model: Predictor, prediction: Prediction, out: Path) -> None:
             # Written by us, and hashed as it stands: escaping would change what the policy allows.
             style=Markup(style),  # noqa: S704
             style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            read=" and ".join(prediction.inputs),
+            read=_listed(list(prediction.inputs)),
         ),
     )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(each for each in (", ".join(names[:-1]), names[-1]) if each)
 
 
 def _style() -> str:

@@ -92,7 +92,8 @@ def project_of(run: Path) -> Path:
 
 def members_of(run: Path, config: RunConfig) -> dict[str, Path]:
     """The run folders that a decision fusion combines: beside it, with the same seed."""
-    return {name: run.parent.parent / method / run.name for name, method in config.method.members.items()}
+    here = run.resolve()
+    return {name: here.parent.parent / method / here.name for name, method in config.method.members.items()}
 
 
 def load_run(run: Path) -> Network:
