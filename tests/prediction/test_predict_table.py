@@ -212,6 +212,15 @@ def test_the_table_itself_is_not_overwritten(project: Path, tmp_path: Path) -> N
     assert table.read_bytes() == before
 
 
+def test_a_table_that_is_not_there_and_an_output_that_is_a_folder(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    assert "nowhere.csv: no such table" in _refused(project, tmp_path / "nowhere.csv", out)
+    out.mkdir()
+    table = write_table(tmp_path / "in.csv", [{"text": "help"}], ("text",))
+    done = call(project, "predict", "--run", run_folder("text"), "--table", str(table), "--out", str(out))
+    assert "is a folder" in str(done.exception)
+
+
 def test_a_folder_of_images_that_is_not_there_is_said_once(project: Path, tmp_path: Path) -> None:
     table = write_table(tmp_path / "in.csv", raw_rows(project))
     said = _refused(project, table, tmp_path / "out.parquet", "--image-root", "nowhere", method="image")

@@ -79,9 +79,11 @@ def predict_table(
     """
     if out.suffix.lower() != ".parquet":
         raise ConfigError(f"{out}: predictions are written as Parquet; give a name that ends in .parquet")
+    if out.is_dir():
+        raise ConfigError(f"{out}: is a folder; give the name of a file")
+    table = Table(path, model.needs)
     if out.exists() and out.samefile(path):
         raise ConfigError(f"{out}: is the table itself; give another name for the predictions")
-    table = Table(path, model.needs)
     root = path.parent if image_root is None else image_root
     if not root.is_dir():
         raise ConfigError(f"{root}: no such folder; give the one that the image paths start from")
