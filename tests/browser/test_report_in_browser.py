@@ -167,3 +167,22 @@ def test_hostile_text_stays_text_in_the_overview_and_its_tooltips(reader: Reader
     assert page.locator("main :is(i, b, em, u) :is(script, img)").count() == 0
     page = reader.open("pages/data-demo.html")
     expect(page.get_by_text("<script>alert('tweet')</script>").first).to_be_visible()
+
+
+def test_the_policy_is_in_force_from_disk(reader: Reader) -> None:
+    """The pages' own policy, and not only the escaping, keeps a script from data from running."""
+    page = reader.open("index.html")
+    page.evaluate(
+        """() => {
+          const inline = document.createElement("script");
+          inline.textContent = "window.ran = true";
+          const image = document.createElement("img");
+          image.src = "https://example.invalid/pixel.gif";
+          document.body.append(inline, image);
+        }"""
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.ran") is None
+    refused = [t for t in reader.troubles if "violates the following Content Security Policy" in t]
+    assert [("inline script" in t, "example.invalid" in t) for t in refused] == [(True, False), (False, True)]
+    reader.troubles.clear()
