@@ -218,8 +218,8 @@ def verdict(cell: PublishedCell, runs: Sequence[Ours], methods: Mapping[str, Met
         return Verdict(NOT_RUN, f"Method {cell.method} is no part of this report.")
     on_source = [run for run in of_method if run.source == cell.dataset]
     if not on_source:
-        names = sorted({run.dataset + ("" if run.source else " (generated)") for run in of_method})
-        return Verdict(DATA, f"Method {cell.method} was run on {', '.join(names)}, not on {cell.dataset}.")
+        sets = sorted({run.dataset + ("" if run.source else " (generated)") for run in of_method})
+        return Verdict(DATA, f"Method {cell.method} was run on {', '.join(sets)}, not on {cell.dataset}.")
     on_task = [run for run in on_source if run.task == cell.task]
     if not on_task:
         names = ", ".join(sorted({run.task for run in on_source}))
