@@ -186,3 +186,13 @@ def test_the_policy_is_in_force_from_disk(reader: Reader) -> None:
     refused = [t for t in reader.troubles if "violates the following Content Security Policy" in t]
     assert [("inline script" in t, "example.invalid" in t) for t in refused] == [(True, False), (False, True)]
     reader.troubles.clear()
+
+
+def test_print_is_light_whole_and_without_controls(reader: Reader) -> None:
+    page = reader.open("index.html", scheme="dark")
+    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = false; })")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
+    assert page.locator("details:not([open])").count() == 0
+    assert page.locator(".filters:visible, nav:visible").count() == 0
