@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 from contextlib import chdir
 from pathlib import Path
@@ -62,7 +61,6 @@ def must(project: Path, *arguments: str) -> str:
 
 def build(project: Path) -> Path:
     """Make the project and run its steps."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
     for name in ("datasets", "methods", "captioners"):
         (project / "config" / name).mkdir(parents=True)
     _write_configs(project / "config")

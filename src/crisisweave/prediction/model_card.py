@@ -55,7 +55,7 @@ def model_card(run: Path, project: Path, network: Network, name: str) -> str:
         _front_matter(config, dataset),
         _title(config, dataset),
         _use(network, name),
-        _data(config, dataset, prepared),
+        _data(network, dataset, prepared),
         _scores(metrics),
         _limits(config, dataset, prepared, metrics),
         _licences(network, dataset),
@@ -137,18 +137,20 @@ def _shell(name: str) -> str:
     return name if re.fullmatch(r"[\w.\-]+", name, re.ASCII) else "FOLDER"
 
 
-def _data(config: RunConfig, dataset: DatasetConfig, prepared: dict[str, Any]) -> str:
+def _data(network: Network, dataset: DatasetConfig, prepared: dict[str, Any]) -> str:
     splits = list(prepared["rows"])
     rows: list[list[object]] = [
-        [name, *(prepared["counts"][split].get(name, 0) for split in splits)] for name in config.classes
+        [name, *(prepared["counts"][split].get(name, 0) for split in splits)]
+        for name in network.config.classes
     ]
     rows.append(["all rows", *(prepared["rows"][split] for split in splits)])
     where = f"{plain(dataset.source)}. Reference: {plain(dataset.citation)}."
-    learned = "rows on whose label text and image agree" if config.method.rows == "concordant" else "all rows"
+    all_rows = any(part.config.method.rows == "all" for part in _parts(network))
+    learned = "all train rows" if all_rows else "the train rows on whose label text and image agree"
     return (
         f"## Data\n\n{plain(dataset.title)}: {where} Licence: {plain(dataset.licence)}.\n\n"
         f"{_table(['class', *splits], rows)}\n\n"
-        f"Trained on {learned} of train; dev chose the epoch; test was never seen in training."
+        f"Trained on {learned}; dev chose the epoch; test was never seen in training."
     )
 
 
