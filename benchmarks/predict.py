@@ -1,6 +1,6 @@
 """`crisisweave predict` on a table against the bare model on the same rows, and its memory as tables grow.
 
-    python benchmarks/predict.py [--rows 1024] [--images 256] [--rounds 7]
+    python benchmarks/predict.py [--rows 1024] [--images 512] [--rounds 7]
 
 Throughput: the whole command (reading and hashing the table, repairing and tokenising texts, or checking,
 decoding and shrinking image files, and writing Parquet) against nothing but forward passes over the same
@@ -193,7 +193,7 @@ def main() -> None:
     """Print both measurements as JSON."""
     parser = argparse.ArgumentParser(description="predict against the bare model, and its memory")
     parser.add_argument("--rows", type=int, default=1024)
-    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peak", nargs=2, type=Path, metavar=("RUN", "TABLE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
