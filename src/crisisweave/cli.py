@@ -384,6 +384,7 @@ def _predict_one(run: Path, text: str | None, image: Path | None, as_json: bool,
 def _predict_many(run: Path, table: Path, out: Path, image_root: Path | None, strict: bool) -> None:
     from crisisweave.prediction import load
     from crisisweave.prediction.many import predict_table
+    from crisisweave.reporting.numbers import several
     from crisisweave.seeding import seed_everything
 
     model = load(run)
@@ -392,7 +393,7 @@ def _predict_many(run: Path, table: Path, out: Path, image_root: Path | None, st
     done = predict_table(model, table, out, image_root, strict)
     print(f"{done.predicted} of {done.rows} rows predicted: {out}")
     if done.bad:
-        print(f"{done.bad} rows left out, each with its reason: {done.bad_rows}")
+        print(f"{several(done.bad, 'row')} left out, each with its reason: {done.bad_rows}")
 
 
 @app.command()

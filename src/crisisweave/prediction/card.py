@@ -8,14 +8,13 @@ import io
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
 from crisisweave.files import write_text
 from crisisweave.images.decode import load_rgb
 from crisisweave.prediction.predictor import Prediction, Predictor
-from crisisweave.reporting.numbers import breakable, percent
+from crisisweave.reporting.site import templates
 
 BOX = (640, 480)
 """Largest width and height of the image on the card, in pixels."""
@@ -29,19 +28,12 @@ def write_card(model: Predictor, prediction: Prediction, out: Path) -> None:
     Style and image stand in the page; its content policy allows exactly this style, images of its own, and
     nothing else.
     """
-    templates = Environment(
-        loader=PackageLoader("crisisweave.prediction"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(breakable=breakable, percent=percent)
     style = _style()
     image = prediction.inputs.get("image")
+    template = templates("crisisweave.prediction").get_template("card.html")
     write_text(
         out,
-        templates.get_template("card.html").render(
+        template.render(
             config=model.config,
             prediction=prediction,
             ranked=sorted(prediction.probabilities.items(), key=lambda pair: -pair[1]),

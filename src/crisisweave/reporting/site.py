@@ -92,7 +92,7 @@ class Site:
 
     def _rendered(self) -> dict[str, str]:
         """File → HTML of every page."""
-        environment = _environment()
+        environment = templates()
         links = [{"name": page.nav, "file": page.file} for page in self.pages if page.nav]
         made = {page.file for page in self.pages}
         return {
@@ -128,18 +128,18 @@ def _check_unique(kind: str, names: Sequence[str]) -> None:
         )
 
 
-def _environment() -> Environment:
+def templates(package: str = "crisisweave.reporting") -> Environment:
+    """The templates of a package, escaping, with every function of `numbers` as a filter."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("crisisweave.reporting"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    # Every function of `numbers` is a filter of the templates.
     for name, function in inspect.getmembers(numbers, inspect.isfunction):
         if function.__module__ == numbers.__name__:
             environment.filters[name] = function
