@@ -14,6 +14,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PARTS = ["Snakefile", "workflow", "config", "profiles", "slurm", "envs", "src"]
 BIN = Path(sys.executable).parent
+# A profile with four short trainings and nothing else, for tests that stop a run half-way.
+FOUR_RUNS = """
+name: small
+threads: 1
+demo_tweets: 300
+override:
+  "*":
+    text: {name: "tiny:bert", pooling: mean}
+    max_tokens: 32
+    training: {lr: 1.0e-3, batch_size: 32, epochs: 1}
+experiments:
+  - {dataset: demo, task: informative, methods: [text], seeds: [1, 2, 3, 4]}
+"""
 
 
 class Checkout:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import ROOT, Checkout
+from checkout import FOUR_RUNS, ROOT, Checkout
 
 pytestmark = pytest.mark.slow
 
@@ -219,7 +219,7 @@ def test_a_missing_remote_is_one_sentence(tracked: Checkout, tmp_path: Path) -> 
 def test_an_interrupted_repro_loses_no_finished_job(tmp_path: Path) -> None:
     """Ctrl-C in the middle of training: what was finished is not done again."""
     checkout = Checkout.copy(tmp_path / "project", profile="small")
-    (checkout.folder / "config/small.yaml").write_text(SMALL_PROFILE)
+    (checkout.folder / "config/small.yaml").write_text(FOUR_RUNS)
     _as_repository(checkout)
     first = checkout.folder / "results/demo/informative/text/seed-1/predictions.parquet"
     process = subprocess.Popen(
@@ -244,17 +244,3 @@ def test_an_interrupted_repro_loses_no_finished_job(tmp_path: Path) -> None:
     assert trained.stat().st_mtime_ns == before
     assert UP_TO_DATE in _dvc(checkout, "status")
     assert checkout.stale() == set()
-
-
-SMALL_PROFILE = """
-name: small
-threads: 1
-demo_tweets: 300
-override:
-  "*":
-    text: {name: "tiny:bert", pooling: mean}
-    max_tokens: 32
-    training: {lr: 1.0e-3, batch_size: 32, epochs: 1}
-experiments:
-  - {dataset: demo, task: informative, methods: [text], seeds: [1, 2, 3, 4]}
-"""

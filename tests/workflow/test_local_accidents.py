@@ -11,20 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import Checkout
-
-PROFILE = """
-name: small
-threads: 1
-demo_tweets: 300
-override:
-  "*":
-    text: {name: "tiny:bert", pooling: mean}
-    max_tokens: 32
-    training: {lr: 1.0e-3, batch_size: 32, epochs: 1}
-experiments:
-  - {dataset: demo, task: informative, methods: [text], seeds: [1, 2, 3, 4]}
-"""
+from checkout import FOUR_RUNS, Checkout
 
 
 def _start(checkout: Checkout, output: Path) -> subprocess.Popen[bytes]:
@@ -50,7 +37,7 @@ def _wait(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> No
 @pytest.mark.slow
 def test_a_deleted_config_and_a_killed_main_process_cost_no_finished_job(tmp_path: Path) -> None:
     checkout = Checkout.copy(tmp_path / "project", profile="small")
-    (checkout.folder / "config/small.yaml").write_text(PROFILE)
+    (checkout.folder / "config/small.yaml").write_text(FOUR_RUNS)
     results = checkout.folder / "results/demo/informative/text"
 
     def trained() -> list[Path]:

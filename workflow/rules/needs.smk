@@ -121,9 +121,7 @@ def captioner_of_run(wildcards):
     name = method_of(wildcards).captioner
     if name is None:
         return None
-    settings = PROFILE.captioner(name)
-    made = stated(settings, exclude=DESCRIPTIVE | {"decoding"})
-    return {**made, "decoding": stated(settings.decoding, exclude={"batch_size"})}
+    return {**captioner_itself(name), "decoding": decoding_of(name)}
 
 
 def version_of_family(wildcards):
@@ -141,17 +139,25 @@ def target_config(wildcards):
     return stated(PROFILE.transfer(wildcards.target))
 
 
+def captioner_itself(name):
+    """A captioner without its decoding and what it says to the reader."""
+    return stated(PROFILE.captioner(name), exclude=DESCRIPTIVE | {"decoding"})
+
+
+def decoding_of(name):
+    """What of a captioner's decoding can change a caption."""
+    return stated(PROFILE.captioner(name).decoding, exclude={"batch_size"})
+
+
 def captioner_config(wildcards):
     """What a captioner's weights depend on: of the decoding, only the longest caption."""
-    settings = PROFILE.captioner(wildcards.captioner)
-    made = stated(settings, exclude=DESCRIPTIVE | {"decoding"})
-    return {**made, "max_tokens": settings.decoding.max_tokens}
+    longest = PROFILE.captioner(wildcards.captioner).decoding.max_tokens
+    return {**captioner_itself(wildcards.captioner), "max_tokens": longest}
 
 
 def captions_config(wildcards):
     """What captions depend on besides the captioner's weights."""
-    settings = PROFILE.captioner(wildcards.captioner)
-    return stated(settings.decoding, exclude={"batch_size"})
+    return decoding_of(wildcards.captioner)
 
 
 def captioner_inputs(wildcards):

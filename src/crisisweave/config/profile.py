@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -115,12 +115,12 @@ def _named(kind: str, name: str, model: type[Any], config_dir: Path) -> Any:
     return config
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested values by dotted key."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
 
 
 def load_transfer(name: str, config_dir: Path = CONFIG_DIR) -> TransferConfig:
@@ -292,7 +292,7 @@ class Profile:
         """What the profile changes of a method's file: dotted key, the file's value, the value in force."""
         base: MethodConfig = _named("methods", name, MethodConfig, self.config_dir)
         before, after = (
-            _flat(config.model_dump(mode="json", exclude=DESCRIPTIVE))
+            flat(config.model_dump(mode="json", exclude=DESCRIPTIVE))
             for config in (base, self.method(dataset, task, name))
         )
         return [

@@ -14,6 +14,7 @@ from crisisweave.config.strict import StrictModel
 from crisisweave.errors import DataError
 from crisisweave.reporting.figures import ACCENT, SOFT, Figure
 from crisisweave.reporting.numbers import percent, several
+from crisisweave.reporting.results import of
 from crisisweave.reporting.site import Page, stem
 
 Record = dict[str, Any]
@@ -93,8 +94,8 @@ def _page(
 ) -> Page:
     dataset, task, method = key
     here = {"dataset": dataset, "task": task, "method": method}
-    rows = _of(tables["methods"], here)
-    test = _of(rows, {"target": "", "split": "test"})[0]
+    rows = of(tables["methods"], **here)
+    test = of(rows, target="", split="test")[0]
     figures: dict[str, Figure] = {"calibration": _calibration(key, record, test)}
     if record["learning"]:
         figures["loss"] = _loss(key, record)
@@ -111,7 +112,7 @@ def _page(
                 "record": record,
                 "decision": bool(record["config"]["members"]),
                 "test": test,
-                "runs": _of(tables["runs"], {**here, "target": "", "split": "test"}),
+                "runs": of(tables["runs"], **here, target="", split="test"),
                 "transfers": [row for row in rows if row["target"]],
                 "confusion": _confusion(record),
                 "shared": [_with_page(key, row) for row in shared],
@@ -124,10 +125,6 @@ def _page(
         },
         figures=list(figures.values()),
     )
-
-
-def _of(rows: Sequence[Record], wanted: Mapping[str, str]) -> list[Record]:
-    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
 def _by_method(pairs: Sequence[Record]) -> dict[Key, list[Record]]:

@@ -79,26 +79,28 @@ def report(
 
 
 def _tables(folder: Path) -> dict[str, Any]:
-    for name in ("tables.json", *(f"{table}.csv" for table in TABLES)):
-        if not (folder / name).is_file():
-            raise DataError(f"{folder}: holds no {name}; run `crisisweave aggregate` first")
-    value: dict[str, Any] = read_json(folder / "tables.json")
+    tables = _there(folder / "tables.json")
+    for name in TABLES:
+        _there(folder / f"{name}.csv")
+    value: dict[str, Any] = read_json(tables)
     return value
 
 
 def _details(folder: Path) -> dict[str, Any]:
-    if not (folder / "details.json").is_file():
-        raise DataError(f"{folder}: holds no details.json; run `crisisweave aggregate` first")
-    value: dict[str, Any] = read_json(folder / "details.json")
+    value: dict[str, Any] = read_json(_there(folder / "details.json"))
     return value
 
 
 def _answers(folder: Path) -> pd.DataFrame:
     import pandas as pd
 
-    if not (folder / "answers.parquet").is_file():
-        raise DataError(f"{folder}: holds no answers.parquet; run `crisisweave aggregate` first")
-    return pd.read_parquet(folder / "answers.parquet")
+    return pd.read_parquet(_there(folder / "answers.parquet"))
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"{path.parent}: holds no {path.name}; run `crisisweave aggregate` first")
+    return path
 
 
 def _ceilings(files: Mapping[str, Path]) -> dict[tuple[str, str], Ceilings]:

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from crisisweave.config.method import MethodConfig
+from crisisweave.config.profile import flat
 from crisisweave.config.published import COMPARABLE, UNCLEAR, Published, PublishedCell, PublishedTable
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.errors import DataError
@@ -190,13 +191,7 @@ def _settings(config: Mapping[str, Any]) -> Record:
 
 def _flat(config: Mapping[str, Any]) -> Record:
     """A method's settings with dotted keys; what has no value is left out."""
-    flat: Record = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat.update({f"{key}.{name}": v for name, v in _flat(value).items()})
-        elif value is not None and value != {}:
-            flat[key] = value
-    return flat
+    return {key: value for key, value in flat(config).items() if value is not None}
 
 
 def verdict(cell: PublishedCell, runs: Sequence[Ours], methods: Mapping[str, MethodConfig]) -> Verdict:

@@ -33,18 +33,19 @@ def sections(tables: Mapping[str, Any], ceilings: Mapping[tuple[str, str], Ceili
     return [_section(tables, dataset, task, ceilings.get((dataset, task), {})) for dataset, task in keys]
 
 
-def _of(rows: Sequence[Record], **wanted: str) -> list[Record]:
+def of(rows: Sequence[Record], **wanted: str) -> list[Record]:
+    """The rows of a table that hold the wanted values."""
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
 def _section(tables: Mapping[str, Any], dataset: str, task: str, ceilings: Ceilings) -> Record:
     here = {"dataset": dataset, "task": task}
     section: Record = {**here, "id": stem("task", dataset, task), "ceilings": ceilings}
-    test = _of(tables["groups"], **here, target="", split="test")
+    test = of(tables["groups"], **here, target="", split="test")
     section["group"] = test[0] if test else None
     if test:
-        methods = _best_first(_of(tables["methods"], **here, target="", split="test"))
-        comparisons = _of(tables["comparisons"], **here, split="test")
+        methods = _best_first(of(tables["methods"], **here, target="", split="test"))
+        comparisons = of(tables["comparisons"], **here, split="test")
         section["methods"] = methods
         pairs = [_turned(pair, methods) for pair in comparisons]
         pairs.sort(key=lambda pair: (-pair["f1_macro_difference"], pair["a"], pair["b"]))
@@ -53,14 +54,14 @@ def _section(tables: Mapping[str, Any], dataset: str, task: str, ceilings: Ceili
         section["listed"] = pairs if len(pairs) <= MOST_PAIRS else section["leads"]
         section["sentence"] = sentence(test[0], methods, comparisons)
         section["class_rows"] = _class_rows(
-            test[0], methods, _of(tables["classes"], **here, target="", split="test")
+            test[0], methods, of(tables["classes"], **here, target="", split="test")
         )
         rarest = min(test[0]["support"].items(), key=lambda item: item[1])
         section["rarest"] = rarest if rarest[1] < FEW else None
     section["transfers"] = [
         _transfer(
             group,
-            _of(tables["methods"], **{key: group[key] for key in ("dataset", "task", "target", "split")}),
+            of(tables["methods"], **{key: group[key] for key in ("dataset", "task", "target", "split")}),
         )
         for group in tables["groups"]
         if group["dataset"] == dataset and group["task"] == task and group["target"]
