@@ -13,6 +13,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crisisweave.cli_options import (
+    CONFIG_DIR,
+    DATA,
+    DEFAULT_PROFILE,
+    DEFAULT_ROOT,
+    DEFAULT_WEIGHTS,
+    RESULTS,
+    TABLES,
+    CaptionerName,
+    DataRoot,
+    DatasetName,
+    MethodName,
+    ProfilePath,
+    Seed,
+    SourceNames,
+    Target,
+    TaskName,
+    Weights,
+)
+from crisisweave.cli_rationales import rationales_app
 from crisisweave.errors import CrisisWeaveError
 from crisisweave.invocation import DATA_ROOT, PROFILE, command_line
 
@@ -31,33 +51,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="What raw data and weights are here.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-
-ProfilePath = Annotated[
-    Path, typer.Option("--profile", envvar=PROFILE, help="The YAML that says what is run.")
-]
-DatasetName = Annotated[str, typer.Option("--dataset", help="A file in config/datasets/.")]
-TaskName = Annotated[str, typer.Option("--task", help="A task of the data set.")]
-MethodName = Annotated[str, typer.Option("--method", help="A file in config/methods/.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the run.")]
-DataRoot = Annotated[
-    Path,
-    typer.Option("--data-root", envvar=DATA_ROOT, help="Folder that holds the raw data sets' folders."),
-]
-Weights = Annotated[
-    Path, typer.Option("--weights", envvar="CRISISWEAVE_WEIGHTS", help="Folder with published checkpoints.")
-]
-SourceNames = Annotated[
-    list[str] | None, typer.Option("--source", help="A file in config/sources/; may be given several times.")
-]
-Target = Annotated[str, typer.Option("--target", help="A file in config/transfers/.")]
-CaptionerName = Annotated[str, typer.Option("--captioner", help="A file in config/captioners/.")]
-DEFAULT_PROFILE = Path("config/default.yaml")
-DATA = Path("data")
-DEFAULT_ROOT = DATA / "raw"
-RESULTS = Path("results")
-TABLES = RESULTS / "tables"
-DEFAULT_WEIGHTS = Path("weights")
-CONFIG_DIR = Path("config")
+app.add_typer(rationales_app, name="rationales")
 
 
 def _profile(path: Path) -> Profile:

@@ -1,0 +1,1 @@
+"""Rationales: the words and the image patches on which a class is decided."""
