@@ -44,8 +44,8 @@ def energy_in_box(scores: Scores, shares: NDArray[np.float64]) -> float:
     """Share of the scores' mass that lies in boxes (Wang et al. 2020, "Score-CAM", section 4.3, by patches).
 
     Negative scores speak against the class and count as 0. The smallest score is then taken off all: some
-    extractors (RISE, roll-out, transported mass) give every patch a share that says nothing. A map that is flat
-    after that points nowhere and gets what chance would: the share of the square that boxes cover.
+    extractors (RISE, roll-out, transported mass) give every patch a share that says nothing. A map that is
+    flat after that points nowhere and gets what chance would: the share of the square that boxes cover.
 
     Args:
         scores: (P,).

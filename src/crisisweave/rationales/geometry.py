@@ -1,7 +1,7 @@
 """From boxes in pixels of an image file to patches of the grid over the centre square of the stored image.
 
-The image store cuts both ends of a side that is more than twice the other, resizes (`images.store.shrink`), and
-gives encoders the centre square of what is left (`images.store.centre_squares`).
+The image store cuts both ends of a side that is more than twice the other, resizes (`images.store.shrink`),
+and gives encoders the centre square of what is left (`images.store.centre_squares`).
 """
 
 from __future__ import annotations

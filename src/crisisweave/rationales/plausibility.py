@@ -67,8 +67,9 @@ def eraser(gold: Sequence[Words], selected: Sequence[Words]) -> dict[str, float 
 
     Returns:
         `token_f1`: mean F1 over the tweets in which anything is gold or selected (a tweet without a gold
-        rationale counts 0 as soon as a word is selected). `iou_f1`: F1 of mean span recall, over tweets with a
-        gold rationale, and mean span precision, over tweets with a selection. Null where there is no such tweet.
+        rationale counts 0 as soon as a word is selected). `iou_f1`: F1 of mean span recall, over tweets with
+        a gold rationale, and mean span precision, over tweets with a selection. Null where there is no such
+        tweet.
     """
     tokens, precisions, recalls = [], [], []
     for truth, chosen in zip(gold, selected, strict=True):
