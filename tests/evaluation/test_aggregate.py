@@ -22,6 +22,8 @@ FILES = (
     "tables.json",
     "details.json",
     "answers.parquet",
+    "rationales.csv",
+    "rationales.json",
 )
 
 

@@ -24,6 +24,7 @@ from crisisweave.evaluation.bootstrap import (
 from crisisweave.evaluation.calibration import ECE_BINS
 from crisisweave.evaluation.details import answers_table, details, shared_errors
 from crisisweave.evaluation.metrics import SUMMARY_METRICS, confusion_counts, summarise
+from crisisweave.evaluation.rationale_tables import rationale_tables
 from crisisweave.evaluation.scored import (
     Group,
     Scored,
@@ -47,11 +48,14 @@ COMPARED_SPLIT = "test"
 """Methods are compared on it, and only where no transfer took place."""
 
 
-def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -> None:
+def aggregate(
+    runs: Sequence[Path], out: Path, histories: Sequence[Path] = (), explained: Sequence[Path] = ()
+) -> None:
     """Write `runs`, `methods`, `classes` and `comparisons` as CSV, and all of them as `tables.json`.
 
     `details.json` and `answers.parquet` hold what the pages of single methods show of the test split.
     `metrics/` and `plots/` beside them hold the same scores, and learning curves, as DVC reads them.
+    `rationales.csv` and `rationales.json` hold the scores of rationales.
 
     Args:
         runs: folders that hold `metrics.json` and `predictions.parquet`: run folders and their
@@ -59,6 +63,7 @@ def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -
             the folders does not matter.
         out: folder of the tables.
         histories: `history.csv` of the runs that were trained.
+        explained: folders with scored rationales, see `rationale_tables`.
 
     Raises:
         DataError: a file is missing, metrics and predictions do not belong together, a run is given twice,
@@ -114,6 +119,7 @@ def aggregate(runs: Sequence[Path], out: Path, histories: Sequence[Path] = ()) -
         "classes": [row for group, members in groups.items() for row in _class_rows(group, members)],
         "provenance": [_provenance(run) for run in scored if not run.target],
     }
+    rationale_tables(explained, out)
     for name in _HEADERS:
         write_csv(out / f"{name}.csv", _as_table(tables[name], _HEADERS[name]))
     write_json(out / "tables.json", tables)
