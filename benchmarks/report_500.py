@@ -30,8 +30,9 @@ from crisisweave.evaluation.aggregate import aggregate
 from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.evaluation.leakage import audit
 from crisisweave.files import read_json, write_csv, write_json, write_parquet
-from crisisweave.images.store import build_store
+from crisisweave.images.store import ImageStore, build_store
 from crisisweave.reporting.datasets import About
+from crisisweave.reporting.explained import Explained, read_truth
 from crisisweave.reporting.methods import Description
 from crisisweave.reporting.pages import report
 
@@ -40,6 +41,8 @@ DATASET, TASK = "demo", "humanitarian"
 KINDS = {"cmb": 0.93, "concat": 0.85, "decision_mean": 0.78, "image": 0.7, "text": 0.8}
 """Method and the share of rows that it is made to have right."""
 COPIES, SEEDS = 20, range(1, 6)
+EXPLAINED, GRID = "concat", 7
+"""Method that is given rationales, and its patches in a row."""
 
 
 def main() -> None:
@@ -55,6 +58,8 @@ def main() -> None:
         tables = root / "results/tables"
         aggregate(runs, tables, [path for run in runs for path in run.glob("history.csv")])
         multiply(tables)
+        truth = root / profile.dataset(DATASET).folder / "truth"
+        rationales = make_rationales(root, table, truth)
         out = arguments.out or root / "reports"
         said = {
             (DATASET, TASK, copy): Description.of(profile.method(DATASET, TASK, method), [])
@@ -71,6 +76,10 @@ def main() -> None:
             about={DATASET: About("The demo", "CC0", redact=False)},
             descriptions=said,
             published=load_published(CONFIG),
+            explained={
+                (DATASET, TASK, copy): Explained(min(SEEDS), rationales) for copy in copies(EXPLAINED)
+            },
+            truths={DATASET: truth},
         )
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
         files = {path: path.stat().st_size for path in out.rglob("*") if path.is_file()}
@@ -156,6 +165,37 @@ def make_run(root: Path, profile: Profile, table: pd.DataFrame, method: str, see
             epochs[name] = generator.random(10) + i
         write_csv(folder / "history.csv", epochs)
     return folder
+
+
+def make_rationales(root: Path, table: pd.DataFrame, truth: Path) -> Path:
+    """Rationales of the test rows: what the generator marked, with a fifth of words and patches exchanged."""
+    rows = table[(table["split"] == "test") & table["label"].notna()]
+    store = ImageStore(root / "images" / DATASET)
+    known = read_truth(truth, rows, store)
+    generator = np.random.default_rng(0)
+    columns, lines = (np.arange(GRID) + 0.5) / GRID, []
+    for row in rows.itertuples():
+        height, width = store.image(int(store.rows([row.instance_id])[0])).shape[:2]
+        side = min(height, width)
+        x, y = np.meshgrid((width - side) // 2 + columns * side, (height - side) // 2 + columns * side)
+        inside = np.zeros((GRID, GRID), dtype=bool)
+        for x0, y0, x1, y1 in known.boxes[row.instance_id]:
+            inside |= (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
+        words = str(row.text).split()
+        gold = np.isin(np.arange(len(words)), list(known.words[row.instance_id]))
+        scores = [0.8 * part + 0.2 * generator.random(part.shape) for part in (gold, inside.ravel())]
+        chosen = [(part > 0.5) ^ (generator.random(part.shape) < 0.05) for part in scores]
+        lines.append(
+            {
+                "instance_id": row.instance_id, "split": "test", "extractor": "method",
+                "target": str(row.label), "words": words, "word_scores": scores[0].astype(np.float32),
+                "word_selected": chosen[0], "grid_h": GRID, "grid_w": GRID,
+                "patch_scores": scores[1].astype(np.float32), "patch_selected": chosen[1],
+            }
+        )  # fmt: skip
+    path = root / "rationales.parquet"
+    write_parquet(path, pd.DataFrame(lines))
+    return path
 
 
 def copies(method: str) -> list[str]:

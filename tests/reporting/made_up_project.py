@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from crisisweave.evaluation.aggregate import aggregate
 from crisisweave.evaluation.evaluate import evaluate
 from crisisweave.files import write_json, write_parquet
 from crisisweave.reporting.datasets import About
+from crisisweave.reporting.explained import Explained
 from crisisweave.reporting.methods import Description, Key
 from crisisweave.reporting.pages import report
 
@@ -22,6 +24,16 @@ EVENTS = ['storm "Ann" & <b>sons</b>', "river'rise"]
 TWEETS = ["<script>alert('tweet')</script> Réfugiés 🌊", 'they said "run" & ran', "all is quiet"]
 METHODS = {"concat": 0.95, "text": 0.7, 'im"age': 0.1}
 """How often each is right."""
+EXPLAINED = "concat"
+"""The method that gives rationales."""
+GRID = (4, 4)
+EXTRACTORS = {
+    "words": ("attention", "gradient_input", "random_words"),
+    "patches": (
+        "rise", "grad_cam", "attention_rollout", "integrated_gradients", "random_patches", "centre"
+    ),
+}  # fmt: skip
+"""What each is compared with; every one chooses in one modality."""
 SPLITS = {"train": 40, "dev": 10, "test": 30, "heldout": 12}
 
 
@@ -67,6 +79,8 @@ class Project:
     captions: list[Path]
     ceilings: dict[str, Path]
     descriptions: dict[Key, Description]
+    explained: dict[Key, Explained]
+    truths: dict[str, Path]
 
 
 def _instances(seed: int) -> pd.DataFrame:
@@ -83,7 +97,7 @@ def _instances(seed: int) -> pd.DataFrame:
             "tweet_id": [f"{i // 2:03d}" for i in range(n)],
             "event": [EVENTS[i % 2] for i in range(n)],
             "split": split,
-            "text": [TWEETS[i % 3] for i in range(n)],
+            "text": [TWEETS[i // 2 % 3] for i in range(n)],
             "image_path": [f"data_image/{i:03d}.jpg" for i in range(n)],
             "label": label,
             "label_text": pd.Categorical.from_codes(text, CLASSES),
@@ -229,6 +243,55 @@ def _run(
     return folder
 
 
+def _truth(root: Path, table: pd.DataFrame) -> Path:
+    """Every tweet's second word carries its label, and the upper left quarter of every image."""
+    folder = root / "data/raw/demo/truth"
+    folder.mkdir(parents=True)
+    distinct = table.drop_duplicates("tweet_id")
+    tweets = [{"tweet_id": t.tweet_id, "text": t.text, "rationale": [[1, 2]]} for t in distinct.itertuples()]
+    thing = {"name": "house", "box": [0, 0, 24, 24], "carries_label": True}
+    other = {"name": "<sky>", "box": [0, 0, 48, 10], "carries_label": False}
+    images = [{"image_id": name, "objects": [thing, other]} for name in table["instance_id"]]
+    for name, lines in (("tweets", tweets), ("images", images)):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def rationale_row(
+    instance_id: str, text: str, extractor: str, generator: np.random.Generator, split: str = "test"
+) -> dict[str, object]:
+    """A random rationale: a third of the words, a quarter of the patches, or one of the two."""
+    words, n = text.split(), GRID[0] * GRID[1]
+    row: dict[str, object] = {
+        "instance_id": instance_id, "split": split, "extractor": extractor, "target": CLASSES[2],
+        "words": words, "word_scores": None, "word_selected": None, "grid_h": None, "grid_w": None,
+        "patch_scores": None, "patch_selected": None,
+    }  # fmt: skip
+    if extractor not in EXTRACTORS["patches"]:
+        scores = generator.random(len(words)).astype(np.float32)
+        row |= {"word_scores": scores, "word_selected": scores >= np.sort(scores)[-(-len(words) // 3)]}
+    if extractor not in EXTRACTORS["words"]:
+        scores = generator.random(n).astype(np.float32)
+        row |= {"grid_h": GRID[0], "grid_w": GRID[1], "patch_scores": scores}
+        row["patch_selected"] = scores >= np.sort(scores)[-n // 4]
+    return row
+
+
+def _rationales(root: Path, table: pd.DataFrame) -> Explained:
+    """What the steps write of the explained method's lowest seed."""
+    path = root / f"results/demo/harm/{EXPLAINED}/seed-0/rationales.parquet"
+    generator = np.random.default_rng(0)
+    rows = [
+        rationale_row(row.instance_id, row.text, extractor, generator, row.split)
+        for row in table[table["split"].isin(["dev", "test"])].itertuples()
+        for extractor in ("method", *EXTRACTORS["words"], *EXTRACTORS["patches"])
+    ]
+    frame = pd.DataFrame(rows).astype({"grid_h": "Int64", "grid_w": "Int64"})
+    write_parquet(path, frame)
+    return Explained(0, path)
+
+
 def _config_and_history(folder: Path, dataset: str, method: str, seed: int) -> None:
     """What a run was made from: `im"age` is a decision fusion and was not trained."""
     trained: dict[str, object] = {
@@ -272,6 +335,8 @@ def build_project(root: Path) -> Project:
             )
             for method in METHODS
         },
+        explained={("demo", "harm", EXPLAINED): _rationales(root, table)},
+        truths={"demo": _truth(root, table)},
     )
     best = {"population": {}, "splits": {"test": {"n": 23, "expected_accuracy": 0.951, "accuracy": 0.962}}}
     best["splits"]["test"]["f1_macro"] = 0.943
@@ -297,6 +362,8 @@ def render(project: Project, out: Path, **changes: object) -> Path:
         "descriptions": project.descriptions,
         "published": published(),
         "ceilings": project.ceilings,
+        "explained": project.explained,
+        "truths": project.truths,
     }
     report(project.tables, out, **{**arguments, **changes})
     return out

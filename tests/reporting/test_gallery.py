@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,7 +13,9 @@ from made_up_project import Project, about
 from crisisweave.errors import DataError
 from crisisweave.files import read_json, write_json, write_parquet
 from crisisweave.reporting.datasets import About, Sources
+from crisisweave.reporting.explained import Explained, Rationales
 from crisisweave.reporting.gallery import PAGE_CARDS, examples_of_each_group, gallery_pages
+from crisisweave.reporting.marks import Part, Phrase
 from crisisweave.reporting.methods import Description
 from crisisweave.reporting.site import Page, Site
 from crisisweave.reporting.thumbnails import ranked_ids
@@ -215,25 +218,29 @@ SECRETS = ("all is quiet", "alert(", "they said", "fugi", "in the water")
 
 
 def leaks(folder: Path) -> set[tuple[str, str]]:
-    """Files that hold a piece of a tweet or caption: cards hold a tweet word by word."""
+    """Files that hold a piece of a tweet or caption, whatever is marked in it."""
     return {
         (name, secret)
         for name, text in texts_of(folder).items()
         for secret in SECRETS
-        if secret in text or secret in text.replace('</span> <span class="w">', " ")
+        if secret in text or secret in re.sub(r"</?(mark|span)[^>]*>", "", text)
     }
 
 
 def test_a_redacted_report_holds_no_tweet_caption_or_image(make_report: Make) -> None:
     shown = leaks(make_report("shown"))
-    for page in ("pages/gallery-demo-harm-text-1.html", "pages/data-demo.html"):
+    for page in (
+        *(f"pages/gallery-demo-harm-{name}-1.html" for name in ("text", "concat")),
+        "pages/data-demo.html",
+    ):
         assert {secret for name, secret in shown if name == page} == set(SECRETS), "it finds what is there"
     folder = make_report("redacted", about=about())
     assert leaks(folder) == set()
     kinds = {path.suffix for path in folder.rglob("*") if path.is_file()}
     assert kinds == {".html", ".css", ".js", ".svg", ".csv"}
-    page = Parsed(folder / "pages/gallery-demo-harm-text-1.html")
-    assert "img" not in page.tags
+    for name in ("text", "concat"):
+        page = Parsed(folder / f"pages/gallery-demo-harm-{name}-1.html")
+        assert not {"img", "mark", "path"} & set(page.tags)
     assert "withheld" in page.text
     assert "<i>quake" in page.text, "labels stay"
 
@@ -253,7 +260,7 @@ def test_hostile_text_stays_text(make_report: Make) -> None:
     pages = [Parsed(path) for path in sorted(folder.glob("pages/gallery-*.html"))]
     assert len(pages) >= 3
     for page in pages:
-        assert not {"i", "u", "sons", "house"} & set(page.tags)
+        assert not {"i", "u", "sons", "house", "script"} & set(page.tags[page.tags.index("main") :])
         assert not [name for name in page.attributes if name.startswith("on") or name == "style"]
     shown = " ".join(" ".join(page.text.split()) for page in pages)
     for words in ("<script>alert('tweet')</script> Réfugiés 🌊", "a <house> in the water", "<i>quake"):
@@ -276,3 +283,88 @@ def test_galleries_share_one_small_image_of_each_row(make_report: Make, built: P
     assert len(files) == len(shown)
     rows = read_json(built.tables / "details.json")["methods"][0]["n"]
     assert 10 < len(shown) <= rows
+
+
+# ── Rationales ────────────────────────────────────────────────────────
+
+
+def given_rationale(path: Path, **changes: object) -> Explained:
+    """One test row's rationale: the second of two words, the lower right of 2 × 2 patches."""
+    row = {
+        "instance_id": "i000", "split": "test", "extractor": "method", "target": "fire",
+        "words": ["water", "rises"], "word_scores": [0.1, 0.7], "word_selected": [False, True],
+        "grid_h": 2, "grid_w": 2, "patch_scores": [0.0, 0.1, 0.2, 0.9],
+        "patch_selected": [False, False, False, True], **changes,
+    }  # fmt: skip
+    other = {**row, "extractor": "attention", "word_selected": [True, False]}
+    write_parquet(path, pd.DataFrame([{**row, "split": "dev", "target": "dev"}, other, row]))
+    return Explained(3, path)
+
+
+def explained_card(tmp_path: Path, **changes: object) -> dict[str, Any]:
+    given = answers(np.array([True]), np.array([0.9]))
+    explained = {KEY: given_rationale(tmp_path / "rationales.parquet", **changes)}
+    (page,) = gallery_pages(
+        details("cmb"),
+        given,
+        [prepared(tmp_path, 1)],
+        {"demo": About("A", "B", redact=False)},
+        {KEY: SAID},
+        explained,
+    )
+    assert page.values["page"]["explained_by"] == 3
+    return groups([page])["right-sure"]["cards"][0]
+
+
+def test_a_card_shows_what_the_method_itself_chose_on_test(tmp_path: Path) -> None:
+    view = explained_card(tmp_path)["rationale"]
+    assert view.target == "fire"
+    assert view.phrases == [
+        Phrase(False, [Part("water", 0, False)]),
+        Phrase(True, [Part("rises", 3, False)]),
+    ]
+    assert view.shares == [("word", 1, 2), ("patch", 1, 4)]
+    assert view.overlay is None, "this row has no picture"
+
+
+def test_a_rationale_of_words_alone(tmp_path: Path) -> None:
+    view = explained_card(tmp_path, grid_h=None, grid_w=None, patch_scores=None, patch_selected=None)[
+        "rationale"
+    ]
+    assert view.shares == [("word", 1, 2)]
+    assert view.overlay is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"instance_id": "i001"}, "holds no rationale .method. for instance 'i000'"),
+        ({"words": ["other", "words"]}, "holds the rationale of another text for instance 'i000'"),
+    ],
+)
+def test_rationales_of_other_rows_or_texts_stop_the_report(
+    tmp_path: Path, changes: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(DataError, match=rf"{problem}; run `crisisweave explain` again"):
+        explained_card(tmp_path, **changes)
+
+
+def test_rationales_that_are_missing_stop_the_report(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such rationales; run `crisisweave explain`"):
+        Rationales(Explained(1, tmp_path / "rationales.parquet"))
+
+
+def test_marks_and_outlines_stand_on_the_pages_of_explained_methods_only(make_report: Make) -> None:
+    folder = make_report()
+    for path in sorted(folder.glob("pages/gallery-*.html")):
+        page, text = Parsed(path), path.read_text()
+        explained = "concat" in path.name
+        cards = text.count('<li class="card">')
+        assert ("mark" in page.tags) == explained
+        assert text.count('<svg class="overlay"') == (cards if explained else 0)
+        assert ("gives no rationale" in page.text) != explained
+        if explained:
+            assert "the run with seed 0, the lowest" in page.text
+            assert text.count('<rect class="box" x="0.0" y="0.0" width="24.0" height="24.0"/>') == cards
+            assert "decided on" in page.text
+            assert "for <i>quake" in page.text, "the rationale's class where it is not the answer"

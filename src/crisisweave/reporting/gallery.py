@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crisisweave.datasets.text import words
 from crisisweave.errors import DataError
 from crisisweave.reporting.datasets import About, Sources, chosen_captions
+from crisisweave.reporting.explained import (
+    OWN,
+    Explained,
+    Rationales,
+    Truth,
+    View,
+    extractors_file,
+    read_truth,
+)
 from crisisweave.reporting.methods import Description, Key, method_file
 from crisisweave.reporting.site import Page, stem
 from crisisweave.reporting.thumbnails import SMALL, SMALL_QUALITY, ranked_ids, thumbnail
@@ -57,6 +68,8 @@ def gallery_pages(
     sources: Sequence[Sources],
     about: Mapping[str, About],
     descriptions: Mapping[Key, Description],
+    explained: Mapping[Key, Explained] | None = None,
+    truths: Mapping[str, Path] | None = None,
 ) -> list[Page]:
     """One or two pages for each record of `details.json`.
 
@@ -66,10 +79,14 @@ def gallery_pages(
         sources: folders of the data sets.
         about: whether texts and images of a data set are left out.
         descriptions: what each method says to the reader.
+        explained: rationales of the methods that give some.
+        truths: data set → folder `truth/`, for generated data.
 
     Raises:
-        DataError: a data set, task or test row of the answers is not among the prepared tables.
+        DataError: a data set, task or test row of the answers is not among the prepared tables, or a row has
+            no rationale although its method gives some.
     """
+    explained, truths = explained or {}, truths or {}
     pages: list[Page] = []
     images: dict[str, bytes] = {}
     records = {(r["dataset"], r["task"], r["method"]): r for r in details["methods"]}
@@ -78,7 +95,7 @@ def gallery_pages(
     for dataset, task in dict.fromkeys(key[:2] for key in sorted(records)):
         if dataset not in by_name:
             raise DataError(f"no prepared task of data set '{dataset}' is given; name its folder too")
-        rows = _Rows.read(by_name[dataset], task, about[dataset].redact)
+        rows = TaskRows.read(by_name[dataset], task, about[dataset].redact, truths.get(dataset))
         of_task = answers[(answers["dataset"] == dataset) & (answers["task"] == task)]
         right = (of_task["predicted"] == of_task["label"]).groupby(of_task["instance_id"]).sum().to_dict()
         methods = sorted(key[2] for key in records if key[:2] == (dataset, task))
@@ -86,24 +103,28 @@ def gallery_pages(
             own = of_task[of_task["method"] == method]
             key = (dataset, task, method)
             record = records[key]
+            rationales = (
+                Rationales(explained[key]) if key in explained and not about[dataset].redact else None
+            )
             groups = _groups(own, size)
             for group in groups:
                 group["cards"] = [
                     {
                         **_answer(answer, record["classes"]),
                         **rows.shown(answer.instance_id, record["config"]["captioner"], images),
+                        "rationale": rows.rationale(answer.instance_id, rationales),
                         "others": len(methods) - 1,
                         "others_right": right[answer.instance_id] - (answer.predicted == answer.label),
                     }
                     for answer in group["answers"].itertuples()
                 ]
-            pages += _paginated(key, groups, record, about[dataset], descriptions[key])
+            pages += _paginated(key, groups, record, about[dataset], descriptions[key], rationales)
     # An image that several galleries show is one file: the first page brings them all.
     return [replace(pages[0], images=images), *pages[1:]] if pages else []
 
 
 @dataclass(frozen=True)
-class _Rows:
+class TaskRows:
     """What is known of a task's test rows; texts, captions and images only where they may be shown."""
 
     dataset: str
@@ -111,9 +132,15 @@ class _Rows:
     redact: bool
     captions: Sequence[tuple[str, Mapping[str, str]]] = ()
     store: ImageStore | None = None
+    truth: Truth = field(default_factory=Truth)
 
     @classmethod
-    def read(cls, source: Sources, task: str, redact: bool) -> _Rows:
+    def read(cls, source: Sources, task: str, redact: bool, truth: Path | None = None) -> TaskRows:
+        """Those of one task; `truth` is the folder of a generated data set.
+
+        Raises:
+            DataError: the task has no prepared folder.
+        """
         import pandas as pd
 
         from crisisweave.images.store import ImageStore
@@ -122,11 +149,13 @@ class _Rows:
         if folder is None:
             raise DataError(f"no prepared folder of {source.name}/{task} is given; name it too")
         table = pd.read_parquet(folder / "instances.parquet")
-        table = table[table["split"] == "test"].set_index("instance_id")
+        test = table[table["split"] == "test"]
+        table = test.set_index("instance_id")
         if redact:
             return cls(source.name, table, redact)
         store = None if source.store is None else ImageStore(source.store)
-        return cls(source.name, table, redact, chosen_captions(source.captions), store)
+        known = Truth() if truth is None else read_truth(truth, test, store)
+        return cls(source.name, table, redact, chosen_captions(source.captions), store, known)
 
     def shown(self, instance_id: str, captioner: str | None, images: dict[str, bytes]) -> Record:
         """What a card shows of a row itself; its thumbnail is added to `images` if it is not there yet."""
@@ -153,7 +182,7 @@ class _Rows:
         }
         if self.redact:
             return shown
-        shown["words"] = str(row["text"]).split()
+        shown["words"] = words(str(row["text"]))
         read = [(name, chosen) for name, chosen in self.captions if captioner in (None, name)]
         shown["captions"] = [(name, chosen[instance_id]) for name, chosen in read if instance_id in chosen]
         if self.store is not None and not pd.isna(row["image_path"]):
@@ -162,6 +191,19 @@ class _Rows:
                 images[name] = thumbnail(self.store, instance_id, SMALL, SMALL_QUALITY)
             shown["file"] = name
         return shown
+
+    def rationale(self, instance_id: str, rationales: Rationales | None, extractor: str = OWN) -> View | None:
+        """What an extractor chose of a row, over its picture where there is one; nothing of redacted rows."""
+        import pandas as pd
+
+        if rationales is None or self.redact:
+            return None
+        row = self.table.loc[instance_id]
+        size = None
+        if self.store is not None and not pd.isna(row["image_path"]):
+            height, width = self.store.image(int(self.store.rows([instance_id])[0])).shape[:2]
+            size = (width, height)
+        return rationales.view(instance_id, words(str(row["text"])), size, self.truth, extractor)
 
 
 def _answer(answer: Any, classes: Sequence[str]) -> Record:
@@ -195,7 +237,12 @@ def _groups(own: pd.DataFrame, size: int) -> list[Record]:
 
 
 def _paginated(
-    key: Key, groups: Sequence[Record], record: Record, about: About, description: Description
+    key: Key,
+    groups: Sequence[Record],
+    record: Record,
+    about: About,
+    description: Description,
+    rationales: Rationales | None,
 ) -> list[Page]:
     """Whole groups in their order, as many on a page as `PAGE_CARDS` allows."""
     parts: list[list[Record]] = [[]]
@@ -232,8 +279,20 @@ def _paginated(
                     "seed": SEED,
                     "redact": about.redact,
                     "redistributable": about.redistributable,
+                    **_shown_marks([card for group in groups for card in group["cards"]]),
+                    "explained_by": None if rationales is None else rationales.seed,
+                    "extractors_page": extractors_file(dataset, task),
                 }
             },
         )
         for number, part in enumerate(parts, 1)
     ]
+
+
+def _shown_marks(cards: Sequence[Record]) -> Record:
+    """Which marks there are on a method's cards, so that the legend explains no other."""
+    views = [card["rationale"] for card in cards if card["rationale"] is not None]
+    drawn = [view.overlay for view in views if view.overlay is not None]
+    parts = [part for view in views for phrase in view.phrases or () for part in phrase.parts]
+    truth = any(part.truth for part in parts) or any(each.truth for each in drawn)
+    return {"pictures": bool(drawn), "truth": truth}

@@ -11,6 +11,7 @@ from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
 from crisisweave.reporting.datasets import About, by_dataset, data_page
+from crisisweave.reporting.explained import Explained
 from crisisweave.reporting.gallery import gallery_pages
 from crisisweave.reporting.methods import Description, Key, method_pages
 from crisisweave.reporting.overview import overview
@@ -40,6 +41,8 @@ def report(
     descriptions: Mapping[Key, Description],
     published: Published,
     ceilings: Mapping[str, Path] | None = None,
+    explained: Mapping[Key, Explained] | None = None,
+    truths: Mapping[str, Path] | None = None,
 ) -> None:
     """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
 
@@ -57,6 +60,9 @@ def report(
         descriptions: (data set, task, method) → what the method's file says to the reader.
         published: values of other works, which stand beside ours.
         ceilings: data set → `ceilings.json`, for generated data whose best possible scores are known.
+        explained: rationales of the methods that give some.
+        truths: data set → folder `truth/` of generated data, where it is known which words and boxes carry
+            the label.
 
     Raises:
         DataError: an input is missing, a folder belongs to no data set, or `about` or
@@ -72,7 +78,7 @@ def report(
         published_page(published, results, details["methods"], about),
         *(data_page(source, about[source.name], SAMPLE_SEED) for source in track(sources, "data pages")),
         *method_pages(results, details, descriptions),
-        *gallery_pages(details, _answers(tables), sources, about, descriptions),
+        *gallery_pages(details, _answers(tables), sources, about, descriptions, explained, truths),
         provenance_page(results, details["methods"]),
     ]
     Site(pages, {f"{name}.csv": tables / f"{name}.csv" for name in TABLES}).write(out)

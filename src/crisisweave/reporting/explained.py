@@ -1,0 +1,162 @@
+"""Rationales of a method as its pages show them: those of its lowest seed on the test split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crisisweave.errors import DataError
+from crisisweave.reporting.marks import Box, Overlay, Phrase, overlay, phrases
+from crisisweave.reporting.site import stem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from crisisweave.images.store import ImageStore
+
+OWN = "method"
+"""The extractor that is the method itself; the others are compared with it."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Where the rationales of one method lie."""
+
+    seed: int
+    """The lowest seed: its rationales are shown."""
+    path: Path
+    """`rationales.parquet` of that run."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What carries the label of each instance; known for generated data only."""
+
+    words: Mapping[str, Collection[int]] = field(default_factory=dict)
+    """Instance → positions of words."""
+    boxes: Mapping[str, Sequence[Box]] = field(default_factory=dict)
+    """Instance → boxes in pixels of the stored image."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One rationale as a page shows it."""
+
+    target: str
+    """The class that it speaks for."""
+    phrases: Sequence[Phrase] | None
+    """None where the extractor chooses no words."""
+    overlay: Overlay | None
+    """None where it chooses no patches, or the page has no picture."""
+    shares: Sequence[tuple[str, int, int]]
+    """`word` or `patch`, how many were chosen, and of how many."""
+
+
+class Rationales:
+    """The test rows of one `rationales.parquet`.
+
+    Args:
+        explained: which file, of which seed.
+        extractors: those that are read.
+
+    Raises:
+        DataError: the file is missing.
+    """
+
+    def __init__(self, explained: Explained, extractors: Collection[str] = (OWN,)):
+        import pandas as pd
+
+        if not explained.path.is_file():
+            raise DataError(
+                f"{explained.path}: no such rationales; run `crisisweave explain` before the report"
+            )
+        self.seed, self._path = explained.seed, explained.path
+        wanted = [("split", "==", "test"), ("extractor", "in", sorted(extractors))]
+        table = pd.read_parquet(explained.path, filters=wanted)
+        self._rows: dict[tuple[str, str], Any] = {
+            (row.instance_id, row.extractor): row for row in table.itertuples()
+        }
+
+    def view(
+        self,
+        instance_id: str,
+        words: Sequence[str],
+        size: tuple[int, int] | None,
+        truth: Truth,
+        extractor: str = OWN,
+    ) -> View:
+        """What an extractor chose of one instance.
+
+        Args:
+            instance_id: of the instance.
+            words: of its text.
+            size: width and height of its stored image; None where the page has no picture.
+            truth: of its data set.
+            extractor: which one.
+
+        Raises:
+            DataError: the file has no rationale of this instance, or one of another text.
+        """
+        row = self._rows.get((instance_id, extractor))
+        if row is None or list(row.words) != list(words):
+            problem = f"no rationale ({extractor})" if row is None else "the rationale of another text"
+            raise DataError(
+                f"{self._path}: holds {problem} for instance '{instance_id}'; run `crisisweave explain` again"
+            )
+        marked = None
+        shares = []
+        if row.word_selected is not None:
+            marked = phrases(words, row.word_scores, row.word_selected, truth.words.get(instance_id, ()))
+            shares.append(("word", int(sum(row.word_selected)), len(words)))
+        drawn = None
+        if row.patch_selected is not None:
+            shares.append(("patch", int(sum(row.patch_selected)), len(row.patch_selected)))
+            if size is not None:
+                grid = (int(row.grid_h), int(row.grid_w))
+                drawn = overlay(*size, grid, row.patch_selected, truth.boxes.get(instance_id, ()))
+        return View(str(row.target), marked, drawn, shares)
+
+
+def extractors_file(dataset: str, task: str) -> str:
+    """The file of the page that compares extractors."""
+    return f"pages/{stem('extractors', dataset, task)}.html"
+
+
+def read_truth(folder: Path, instances: pd.DataFrame, store: ImageStore | None) -> Truth:
+    """The truth of a task's instances, from the folder `truth/` of a generated data set.
+
+    Args:
+        folder: with `tweets.jsonl` and `images.jsonl` (docs/demo.md).
+        instances: a prepared table.
+        store: where the boxes are wanted.
+
+    Raises:
+        DataError: a file is missing or of another data set.
+    """
+    from crisisweave.rationales.truth import truth_labels
+
+    labels = truth_labels(instances, folder / "tweets.jsonl")
+    words = {label.instance_id: {i for a, b in label.spans for i in range(a, b)} for label in labels}
+    return Truth(words, {} if store is None else _boxes(folder / "images.jsonl", store))
+
+
+def _boxes(path: Path, store: ImageStore) -> dict[str, list[Box]]:
+    from crisisweave.rationales.geometry import Sizes, in_centre_square
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; `crisisweave demo` writes the demo's boxes")
+    lines = path.read_text(encoding="utf-8").split("\n")
+    truth = {image["image_id"]: image["objects"] for image in map(json.loads, filter(None, lines))}
+    boxes: dict[str, list[Box]] = {}
+    for row in store.index.itertuples():
+        given = [thing["box"] for thing in truth.get(row.instance_id, ()) if thing["carries_label"]]
+        sizes = Sizes(row.source_width, row.source_height, row.width, row.height)
+        side = min(row.width, row.height)
+        corner = [(row.width - side) // 2, (row.height - side) // 2] * 2
+        boxes[row.instance_id] = [
+            tuple(float(v) for v in corner + box * side) for box in in_centre_square(given, sizes)
+        ]
+    return boxes
