@@ -33,6 +33,7 @@ from crisisweave.cli_options import (
     Weights,
 )
 from crisisweave.cli_rationales import rationales_app
+from crisisweave.cli_study import study_app
 from crisisweave.errors import CrisisWeaveError
 from crisisweave.invocation import DATA_ROOT, PROFILE, command_line
 
@@ -52,6 +53,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="What raw data and weights are here.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(rationales_app, name="rationales")
+app.add_typer(study_app, name="study")
 
 
 def _profile(path: Path) -> Profile:
@@ -97,6 +99,7 @@ def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> t
         method=resolved,
         shorter_side=source.shorter_side if resolved.opens_images else None,
         captioner=profile.captioner(resolved.captioner) if resolved.captioner else None,
+        joint=profile.joint(resolved.joint) if resolved.joint else None,
     )
     return Run(dataset, task, method, seed), config
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crisisweave.config.joint import Patches
 from crisisweave.config.method import EncoderUse, MethodConfig
 from crisisweave.encoders.names import parse
 
 
-def image_slug(encoder: str, size: int, grid: int = 1) -> str:
-    """Folder name of an image encoder's features."""
+def image_slug(encoder: str, size: int, grid: int = 1, patch: int | None = None) -> str:
+    """Folder name of an image encoder's features: of the whole image, of a grid of it, or of patches alone."""
     cells = f"-grid{grid}" if grid > 1 else ""
-    return f"{parse(encoder).slug}-{size}{cells}"
+    pieces = f"-patch{patch}" if patch else ""
+    return f"{parse(encoder).slug}-{size}{cells}{pieces}"
 
 
 def text_slug(use: EncoderUse, max_tokens: int) -> str:
@@ -24,13 +26,18 @@ def captioner_folder(captioner: str, data: Path = Path("data")) -> Path:
     return data / "captioners" / captioner
 
 
+def joint_folder(joint: str, data: Path = Path("data")) -> Path:
+    """Folder of a joint encoder's weights."""
+    return data / "joint" / joint
+
+
 class Sources:
     """Where the inputs of one data set and task lie; folders that a method does not need may be absent.
 
     Args:
         dataset: name of the data set.
         task: its task.
-        data: folder that holds `prepared/`, `images/`, `features/` and `captions/`.
+        data: folder that holds `prepared/`, `images/`, `features/`, `captions/` and `rationales/`.
     """
 
     def __init__(self, dataset: str, task: str, data: Path = Path("data")):
@@ -41,10 +48,20 @@ class Sources:
         self._image_features = data / "features" / dataset
         self._text_features = data / "text-features" / dataset / task
         self._captions = data / "captions" / dataset
+        self._rationales = data / "rationales" / dataset / task
 
-    def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:
+    def image_features(self, encoder: str, size: int, grid: int = 1, patch: int | None = None) -> Path:
         """Folder of a frozen image encoder's features."""
-        return self._image_features / image_slug(encoder, size, grid)
+        return self._image_features / image_slug(encoder, size, grid, patch)
+
+    def patch_features(self, patches: Patches) -> Path:
+        """Folder of the features of patches that are each seen alone."""
+        assert patches.encoder is not None
+        return self.image_features(patches.encoder, patches.size, patch=patches.patch)
+
+    def rationales(self, labels: str) -> Path:
+        """File of a source's rationale labels."""
+        return self._rationales / f"{labels}.jsonl"
 
     def text_features(self, config: MethodConfig) -> Path:
         """Folder of the method's frozen text encoder's features."""

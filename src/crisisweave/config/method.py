@@ -69,6 +69,37 @@ class Training(StrictModel):
     """`balanced`: the loss of a row is weighted by n / (classes · n of its class), as counted in train."""
 
 
+class Rationales(StrictModel):
+    """Rationales that are learned from words and carried over to patches."""
+
+    labels: str
+    """Where the text rationales come from: a file in config/rationales/."""
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the annotated training tweets whose rationales are used, drawn by the run's seed."""
+    alpha: float = Field(default=0.09, ge=0)
+    """Weight of the rationale loss; 0 trains no word head, and words are then chosen by gradient × input."""
+    hidden: int = Field(default=128, ge=1)
+    """Width of the GRU in each direction."""
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """A word is chosen when one of its tokens has at least this probability."""
+    patches: Literal["transport", "rationale_transport", "saliency", "none"] = "transport"
+    """`transport`: from the plan over all tokens, the rows of the rationale; `rationale_transport`: the plan
+    over the rationale alone; `saliency`: Grad-CAM of stage 1 instead; `none`: text alone."""
+    beta: float = Field(default=0.5, gt=0)
+    """Of the proximal point method (IPOT)."""
+    steps: int = Field(default=50, ge=1)
+    """Proximal steps."""
+    select: Literal["z_score", "top"] = "z_score"
+    z: float = 1.0
+    """z_score: a patch is kept when its score is more than this many deviations above the image's mean."""
+    top: float = Field(default=0.25, gt=0, le=1)
+    """top: share of the patches that is kept."""
+    second: Literal["separate", "joint"] = "separate"
+    """Who predicts from the rationale: a second model, or the one that found it, trained for both at once."""
+    scorer: str | None = None
+    """The method, run on the same task and seeds, that scores the faithfulness of all explanations."""
+
+
 class MethodConfig(StrictModel):
     """One method, complete: what it reads, its encoders, its head and its training."""
 
@@ -86,6 +117,11 @@ class MethodConfig(StrictModel):
     image: EncoderUse | None = None
     captioner: str | None = None
     """Name of a file in config/captioners/ (needed when `caption` is among the inputs)."""
+    joint: str | None = None
+    """Name of a file in config/joint/: one encoder for text and image together, instead of one for each."""
+    rationales: Rationales | None = None
+    masking: float = Field(default=0.0, ge=0, le=1)
+    """Joint encoder only: share of the training rows of which a random part is hidden."""
     max_tokens: int = Field(default=128, ge=4, le=512)
     rows: Literal["concordant", "all"] = "concordant"
     """Training rows: those on whose label both modalities agree, or all."""
@@ -112,10 +148,23 @@ class MethodConfig(StrictModel):
             raise ValueError("'training' is missing")
         if ("caption" in self.inputs) != (self.captioner is not None):
             raise ValueError("'caption' among the inputs and 'captioner' belong together")
-        if (self.text is not None) != bool({"text", "caption"} & set(self.inputs)):
+        if self.joint is not None:
+            if self.text is not None or self.image is not None or self.captioner is not None:
+                raise ValueError(
+                    "a 'joint' encoder reads text and image itself: remove text, image, captioner"
+                )
+            if self.inputs != ["text", "image"]:
+                raise ValueError("a 'joint' encoder needs inputs: [text, image]")
+        elif (self.text is not None) != bool({"text", "caption"} & set(self.inputs)):
             raise ValueError("a 'text' encoder and the inputs text or caption belong together")
-        if (self.image is not None) != ("image" in self.inputs):
+        elif (self.image is not None) != ("image" in self.inputs):
             raise ValueError("an 'image' encoder and the input image belong together")
+        if self.masking and self.joint is None:
+            raise ValueError("'masking' belongs to a joint encoder: remove it")
+        if (self.rationales is not None) != (self.family == "rationale"):
+            raise ValueError("'rationales' and family: rationale belong together")
+        if self.rationales is not None and (self.joint is None) != (self.rationales.patches == "none"):
+            raise ValueError("rationales.patches is none exactly where there is no joint encoder")
         if self.rows == "all" and self.target == "label":
             raise ValueError(
                 "rows: all needs target: label_text or label_image, because 'label' is empty in rows "
@@ -128,7 +177,7 @@ class MethodConfig(StrictModel):
     @property
     def opens_images(self) -> bool:
         """True where the method itself reads images, as pixels, features or captions (a fusion does not)."""
-        return self.image is not None or self.captioner is not None
+        return "image" in self.inputs or self.captioner is not None
 
     @property
     def is_decision(self) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from crisisweave.config.captioner import CaptionerConfig, load_captioner
 from crisisweave.config.dataset import DatasetConfig, Split, dataset_values
+from crisisweave.config.joint import JointConfig, load_joint
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
@@ -67,6 +68,8 @@ class ProfileConfig(StrictModel):
     """Data set → changed keys."""
     captioner_override: dict[str, dict[str, Any]] = {}
     """Captioner → changed keys."""
+    joint_override: dict[str, dict[str, Any]] = {}
+    """Joint encoder → changed keys."""
     override: dict[str, dict[str, Any]] = {}
     """Method → changed keys; `*` stands for every method that is trained."""
     report: ReportConfig = ReportConfig()
@@ -145,9 +148,11 @@ class Profile:
         self._datasets: dict[str, DatasetConfig] = {}
         self._transfers: dict[str, TransferConfig] = {}
         self._captioners: dict[str, CaptionerConfig] = {}
+        self._joints: dict[str, JointConfig] = {}
         self._check_names("override", self.config.override, ["*", *self._known("methods")])
         self._check_names("dataset_override", self.config.dataset_override, self._known("datasets"))
         self._check_names("captioner_override", self.config.captioner_override, self._known("captioners"))
+        self._check_names("joint_override", self.config.joint_override, self._known("joint"))
         for experiment in self.config.experiments:
             self._check(experiment)
 
@@ -262,6 +267,18 @@ class Profile:
             self._captioners[name] = load_captioner(name, self.config_dir, changes)
         return self._captioners[name]
 
+    def joint(self, name: str) -> JointConfig:
+        """The joint encoder's config with the profile's changes."""
+        if name not in self._joints:
+            changes = self.config.joint_override.get(name, {})
+            self._joints[name] = load_joint(name, self.config_dir, changes)
+        return self._joints[name]
+
+    def joints(self) -> list[str]:
+        """Joint encoders that some run reads with."""
+        methods = [self.method(run.dataset, run.task, run.method) for run in self.runs()]
+        return list(dict.fromkeys(method.joint for method in methods if method.joint is not None))
+
     def experiment(self, dataset: str, task: str) -> Experiment:
         """The experiment of a data set and task."""
         if (dataset, task) not in self._experiments:
@@ -281,7 +298,7 @@ class Profile:
                 if not base.is_decision:
                     common = layer.get("*", {})
                     # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
-                    lacking = {"text", "image", "captioner"} - set(values)
+                    lacking = {"text", "image", "captioner", "joint", "rationales"} - set(values)
                     values = merged(values, {k: v for k, v in common.items() if k not in lacking})
                 values = merged(values, layer.get(name, {}))
             where = f"{self.config_dir / 'methods' / name}.yaml with the changes of {self.path}"

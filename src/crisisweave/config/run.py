@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from crisisweave.config.captioner import CaptionerConfig
+from crisisweave.config.joint import JointConfig
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.strict import StrictModel, read_yaml, validate
 from crisisweave.files import write_text
@@ -32,10 +33,14 @@ class RunConfig(StrictModel):
     """Pixels of the shorter side in the data set's image store; null where the method reads no image."""
     captioner: CaptionerConfig | None
     """The resolved captioner of the method's captions."""
+    joint: JointConfig | None = None
+    """The resolved joint encoder of the method."""
 
     def content(self) -> dict[str, Any]:
         """What the run's result depends on, as plain values."""
-        return self.model_dump(mode="json", exclude={"method": DESCRIPTIVE, "captioner": _SAME_CAPTIONS})
+        same = {"method": DESCRIPTIVE, "captioner": _SAME_CAPTIONS, "joint": DESCRIPTIVE}
+        # Without defaults, which code holds: a new key with a default makes no run another one.
+        return self.model_dump(mode="json", exclude=same, exclude_defaults=True)
 
     def digest(self) -> str:
         """SHA-256 of what the run's result depends on."""

@@ -46,7 +46,7 @@ STEPS = {
     "features": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captioner": Step(1, _LEARNING),
     "captions": Step(1, ("sacrebleu", "rouge-score", "pycocoevalcap", *_LEARNING)),
-    "train": Step(2, (*_LEARNING, *_WEIGHTS)),
+    "train": Step(3, (*_LEARNING, *_WEIGHTS)),
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
     "combine": Step(2, ("numpy",)),

@@ -43,11 +43,13 @@ class ImageEncoder(nn.Module):
         dim: int,
         normalisation: Normalisation,
         feature_map: Callable[[Tensor], Tensor] | None = None,
+        patch_map: Callable[[Tensor], Tensor] | None = None,
     ):
         super().__init__()
         self.network = network
         self.dim = dim
         self._feature_map = feature_map
+        self._patch_map = patch_map
         # 255 is folded in, so that uint8 pixels are normalised by one subtraction and one division.
         mean, std = (torch.tensor(v).view(3, 1, 1) * 255 for v in normalisation)
         self.register_buffer("mean", mean, persistent=False)
@@ -68,6 +70,27 @@ class ImageEncoder(nn.Module):
             raise ConfigError("this image encoder has no map of local features: use a grid of 1")
         features = self._feature_map(self._normalised(pixels))
         return F.adaptive_avg_pool2d(features, cells).flatten(2).transpose(1, 2)
+
+    def patches(self, pixels: Tensor, patch: int) -> Tensor:
+        """Pixels (B, H, W, 3) → features (B, P, D) of patches, row by row, each seen alone.
+
+        What one patch shows reaches no other patch's features, so that a patch can be hidden by putting the
+        features of a grey one in its place.
+
+        Raises:
+            ConfigError: the encoder has no features of patches.
+        """
+        if self._patch_map is None:
+            raise ConfigError(
+                "this image encoder gives no features of patches: take another for a joint encoder"
+            )
+        batch, height, width, _ = pixels.shape
+        rows, columns = height // patch, width // patch
+        cut = pixels.view(batch, rows, patch, columns, patch, 3).transpose(2, 3)
+        alone = self._normalised(cut.reshape(-1, patch, patch, 3)).contiguous(
+            memory_format=torch.channels_last
+        )
+        return self._patch_map(alone).view(batch, rows * columns, -1)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         return (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
@@ -118,7 +141,7 @@ def _tiny(name: EncoderName) -> ImageEncoder:
     if name.model not in TINY_IMAGE:
         raise packages.unknown(name.kind, name.model, tuple(TINY_IMAGE))
     network = TINY_IMAGE[name.model]()
-    return ImageEncoder(network, network.dim, HALF, network.layers)
+    return ImageEncoder(network, network.dim, HALF, network.layers, network)
 
 
 def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
@@ -138,7 +161,13 @@ def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
             f"{path} does not fit timm's tf_efficientnet_lite0; install timm in the pinned version"
         )
     network.load_state_dict({key: value for key, (_, value) in zip(wanted, body, strict=True)})
-    return ImageEncoder(network, 1280, HALF, network.forward_features)
+    return ImageEncoder(network, 1280, HALF, network.forward_features, lambda x: _stages(network, x))
+
+
+def _stages(network: Any, pixels: Tensor) -> Tensor:
+    """Features of small images by EfficientNet's last two stages (n, 432)."""
+    stages = network.forward_intermediates(pixels, indices=[3, 4], intermediates_only=True)
+    return torch.cat([stage.mean(dim=(2, 3)) for stage in stages], dim=1)
 
 
 def create_timm(model: str, pretrained: bool) -> Any:

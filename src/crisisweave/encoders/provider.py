@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from crisisweave.encoders.image import ImageEncoder, load_image_encoder
+from crisisweave.encoders.joint import JointEncoder
+from crisisweave.encoders.joint_folder import load_joint_encoder
 from crisisweave.encoders.text import TextEncoder, load_text_encoder
+from crisisweave.layout import joint_folder
 
 
 class Encoders(NamedTuple):
@@ -14,7 +17,12 @@ class Encoders(NamedTuple):
 
     text: Callable[[str], TextEncoder]
     image: Callable[[str], ImageEncoder]
+    joint: Callable[[str], JointEncoder]
 
 
-PRETRAINED = Encoders(load_text_encoder, load_image_encoder)
-"""Each with its published weights, from packages and this machine's caches."""
+def _joint(name: str) -> JointEncoder:
+    return load_joint_encoder(name, joint_folder(name))
+
+
+PRETRAINED = Encoders(load_text_encoder, load_image_encoder, _joint)
+"""Each with its published weights, from packages and this machine's caches; joint ones as the workflow made them."""

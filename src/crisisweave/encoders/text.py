@@ -25,11 +25,20 @@ TINY_TEXT = {
 
 
 class Tokens(NamedTuple):
-    """A batch of token sequences, padded to its longest: ids, mask (True = real) and types, all (B, L)."""
+    """A batch of token sequences, padded to its longest; all parts are (B, L).
+
+    Attributes:
+        ids: token ids.
+        mask: True at real tokens.
+        types: token types.
+        words: position of the token's word in the (first) list of words, −1 at special tokens, at padding and
+            in the second list.
+    """
 
     ids: Tensor
     mask: Tensor
     types: Tensor
+    words: Tensor
 
     def to(self, device: torch.device) -> Tokens:
         """The same batch on a device."""
@@ -41,6 +50,7 @@ class TokenLists(NamedTuple):
 
     ids: list[np.ndarray]
     types: list[np.ndarray]
+    words: list[np.ndarray]
 
     def lengths(self) -> np.ndarray:
         """Tokens per sequence (N,)."""
@@ -51,11 +61,13 @@ class TokenLists(NamedTuple):
         longest = max(len(self.ids[row]) for row in rows)
         ids = np.zeros((len(rows), longest), dtype=np.int64)
         types = np.zeros_like(ids)
+        words = np.full_like(ids, -1)
         mask = np.zeros(ids.shape, dtype=bool)
         for i, row in enumerate(rows):
             n = len(self.ids[row])
             ids[i, :n], types[i, :n], mask[i, :n] = self.ids[row], self.types[row], True
-        return Tokens(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(types))
+            words[i, :n] = self.words[row]
+        return Tokens(*(torch.from_numpy(part) for part in (ids, mask, types, words)))
 
 
 def pool(states: Tensor, mask: Tensor, how: str) -> Tensor:
@@ -112,22 +124,36 @@ class TextEncoder(nn.Module):
         Raises:
             ConfigError: pairs are given to an encoder that knows one token type only.
         """
-        tokenizer = self._tokenizer
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(max_tokens, strategy="longest_first")
-        if second is None:
-            encodings = tokenizer.encode_batch(first, is_pretokenized=True)
-        elif self.types < 2:
+        if second is not None and self.types < 2:
             raise ConfigError(
                 "this text encoder knows one token type, so it cannot tell tweet and caption apart; "
                 "use a BERT-like encoder for methods that read captions"
             )
-        else:
-            encodings = tokenizer.encode_batch(list(zip(first, second, strict=True)), is_pretokenized=True)
-        return TokenLists(
-            [np.array(e.ids, dtype=np.int32) for e in encodings],
-            [np.array(e.type_ids, dtype=np.int32) for e in encodings],
-        )
+        return token_lists(self._tokenizer, first, second, max_tokens)
+
+
+def token_lists(
+    tokenizer: Tokenizer, first: list[list[str]], second: list[list[str]] | None, max_tokens: int
+) -> TokenLists:
+    """Lists of words, or pairs of them, as tokens, each cut to `max_tokens` (the longer half first)."""
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens, strategy="longest_first")
+    given = first if second is None else list(zip(first, second, strict=True))
+    encodings = tokenizer.encode_batch(given, is_pretokenized=True)
+    return TokenLists(
+        [np.array(e.ids, dtype=np.int32) for e in encodings],
+        [np.array(e.type_ids, dtype=np.int32) for e in encodings],
+        [
+            np.array(
+                [
+                    word if sequence == 0 and word is not None else -1
+                    for word, sequence in zip(e.word_ids, e.sequence_ids, strict=True)
+                ],
+                dtype=np.int32,
+            )
+            for e in encodings
+        ],
+    )
 
 
 def load_text_encoder(name: str) -> TextEncoder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from crisisweave.encoders.joint import JointEncoder
 from crisisweave.methods.branches import ImageBranch, TextBranch
 from crisisweave.methods.inputs import Batch
 
@@ -27,6 +29,28 @@ class Classifier(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Class scores before softmax (B, C)."""
         raise NotImplementedError
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """What is trained one after the other, each by a loop of its own; most methods have one phase."""
+        return ("",)
+
+    def begin(self, phase: str) -> None:
+        """Get ready to be trained and scored for a phase."""
+
+    def learns(self, parameter_name: str) -> bool:
+        """Whether a parameter is trained in the current phase."""
+        return True
+
+    def loss(self, batch: Batch, labels: Tensor, weights: Tensor | None) -> Tensor:
+        """The mean loss of a batch in the current phase.
+
+        Args:
+            batch: B rows.
+            labels: class ids (B,).
+            weights: of the classes (C,), or None.
+        """
+        return F.cross_entropy(self(batch).float(), labels, weight=weights)
 
     def text_vector(self, batch: Batch) -> Tensor:
         """The text branch's vectors (B, d)."""
@@ -55,3 +79,8 @@ class Classifier(nn.Module):
                 assert branch is not None
                 return not branch.use.name.startswith("tiny:")
         return False
+
+    @property
+    def joint(self) -> JointEncoder | None:
+        """The joint encoder that reads the text's tokens and the patches, where the method has one."""
+        return None

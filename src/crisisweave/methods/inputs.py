@@ -15,15 +15,19 @@ class Batch(NamedTuple):
 
     Attributes:
         text: tokens, each (B, L), or the frozen encoder's vectors (B, d).
-        image: pixels (B, S, S, 3) uint8, or the frozen encoder's vectors (B, d).
+        image: pixels (B, S, S, 3) uint8, the frozen encoder's vectors (B, d), or those of each patch (B, P, d).
+        gold: in training of methods that learn rationales (B, L): 1 at tokens of the rationale, 0 at others, −1
+            at special tokens, at padding and in tweets whose rationale is not known.
     """
 
     text: Tokens | Tensor | None
     image: Tensor | None
+    gold: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         return Batch(
             None if self.text is None else self.text.to(device),
             None if self.image is None else self.image.to(device),
+            None if self.gold is None else self.gold.to(device),
         )

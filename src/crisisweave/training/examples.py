@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from crisisweave.config.method import MethodConfig
 from crisisweave.datasets.text import model_words
 from crisisweave.encoders.features import read_features
+from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.text import TokenLists, Tokens
 from crisisweave.errors import DataError
 from crisisweave.images.store import ImageStore
@@ -24,12 +26,26 @@ from crisisweave.methods.inputs import Batch
 class Examples:
     """Rows ready for batching.
 
+    Args:
+        frame: the instances.
+        model: the method, whose encoders tokenise.
+        config: the method's config.
+        sources: where its inputs lie.
+        gold: rationale labels by instance, for training of methods that learn rationales.
+
     Attributes:
         frame: the instances, in order.
         labels: class ids of the target column (N,), −1 where it is null.
     """
 
-    def __init__(self, frame: pd.DataFrame, model: Classifier, config: MethodConfig, sources: Sources):
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        model: Classifier,
+        config: MethodConfig,
+        sources: Sources,
+        gold: Mapping[str, NDArray[np.bool_]] | None = None,
+    ):
         self.frame = frame.reset_index(drop=True)
         self.labels: NDArray[np.int64] = np.asarray(self.frame[config.target].cat.codes, dtype=np.int64)
         self._tokens: TokenLists | None = None
@@ -42,6 +58,9 @@ class Examples:
             self._read_text(model, config, sources)
         if config.image is not None:
             self._read_images(config, sources)
+        if model.joint is not None:
+            self._read_joint(model.joint, config, sources)
+        self._gold = None if gold is None else [gold.get(name) for name in self.frame["instance_id"]]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -109,9 +128,35 @@ class Examples:
             folder = sources.image_features(config.image.name, config.image.size)
             self._image_features = torch.from_numpy(read_features(folder, len(store.index))[rows])
 
+    def _read_joint(self, encoder: JointEncoder, config: MethodConfig, sources: Sources) -> None:
+        words = [model_words(text) for text in self.frame["text"]]
+        self._tokens = encoder.tokenise(words, min(config.max_tokens, encoder.network.shape.positions))
+        store = ImageStore(sources.images)
+        rows = store.rows(list(self.frame["instance_id"]))
+        patches = encoder.patches
+        if patches.encoder is None:
+            self._store, self._rows, self._size = store, rows, patches.size
+        else:
+            features = read_features(sources.patch_features(patches), len(store.index))
+            self._image_features = torch.from_numpy(features[rows])
+
     def batch(self, rows: NDArray[np.int64], flips: np.random.Generator | None = None) -> Batch:
         """The inputs of `rows`; with a generator (in training) half of the images are mirrored."""
-        return Batch(self._text_batch(rows), self._image_batch(rows, flips))
+        text = self._text_batch(rows)
+        return Batch(text, self._image_batch(rows, flips), self._gold_batch(rows, text))
+
+    def _gold_batch(self, rows: NDArray[np.int64], text: Tokens | Tensor | None) -> Tensor | None:
+        if self._gold is None:
+            return None
+        assert isinstance(text, Tokens)
+        words = text.words.numpy()
+        marks = np.full(words.shape, -1, dtype=np.int64)
+        for i, row in enumerate(rows):
+            selected = self._gold[row]
+            if selected is not None:
+                real = words[i] >= 0
+                marks[i, real] = selected[words[i, real]]
+        return torch.from_numpy(marks)
 
     def _text_batch(self, rows: NDArray[np.int64]) -> Tokens | Tensor | None:
         if self._tokens is not None:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -33,12 +32,16 @@ SCORING_BATCH = 64
 
 
 class Outcome(NamedTuple):
-    """What training leaves behind: the best epoch's state, and one row of scores per epoch."""
+    """What training leaves behind: the best epoch's state, and one row of scores per epoch.
+
+    `finished` is what a checkpoint holds of training that is done: loaded, it gives the same outcome.
+    """
 
     state: dict[str, Tensor]
     history: list[dict[str, float]]
     best_epoch: int
     dev_score: float
+    finished: dict[str, Any]
 
 
 def precision(device: torch.device, name: str) -> AbstractContextManager[Any]:
@@ -107,7 +110,7 @@ class _Run:
         self.base_lrs = [group["lr"] for group in self.optimiser.param_groups]
         weights = class_weights(train.labels, n_classes, config.class_weights)
         self.weights = None if weights is None else weights.to(device)
-        self.trainable = [p for p in model.parameters() if p.requires_grad]
+        self.trainable = [p for n, p in model.named_parameters() if p.requires_grad and model.learns(n)]
         self.steps_per_epoch = -(-len(train) // config.batch_size)
         self.epoch = 0
         self.step = 0
@@ -163,7 +166,7 @@ class _Run:
         batch = self.train_rows.batch(rows, flips).to(self.device)
         labels = torch.from_numpy(self.train_rows.labels[rows]).to(self.device)
         with precision(self.device, self.config.precision):
-            loss = F.cross_entropy(self.model(batch).float(), labels, weight=self.weights)
+            loss = self.model.loss(batch, labels, self.weights)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trainable, self.config.clip)
@@ -233,4 +236,4 @@ def fit(
             if checkpoints.due():
                 checkpoints.save({**run.snapshot(), "spent": meter.spent()})
         run.close_epoch()
-    return Outcome(run.best, run.history, run.best_epoch, run.best_score)
+    return Outcome(run.best, run.history, run.best_epoch, run.best_score, run.snapshot())

@@ -12,7 +12,7 @@ from crisisweave.methods.classifier import Classifier
 
 
 def build_optimiser(model: Classifier, config: Training) -> torch.optim.Optimizer:
-    """An optimiser over the trainable parameters.
+    """An optimiser over the parameters that are trained in the method's current phase.
 
     New parameters step with `head_lr`, pretrained ones with `lr`. Weight decay spares biases and
     normalisation (vectors), as is usual for transformers.
@@ -20,7 +20,7 @@ def build_optimiser(model: Classifier, config: Training) -> torch.optim.Optimize
     head_lr = config.lr if config.head_lr is None else config.head_lr
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
+        if parameter.requires_grad and model.learns(name):
             lr = config.lr if model.is_pretrained(name) else head_lr
             decay = config.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((lr, decay), []).append(parameter)

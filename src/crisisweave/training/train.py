@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -19,6 +20,7 @@ from crisisweave.methods.registry import build_model
 from crisisweave.seeding import best_device, seed_everything
 from crisisweave.training.checkpoint import CACHE, Checkpoints
 from crisisweave.training.examples import Examples
+from crisisweave.training.gold import training_gold
 from crisisweave.training.loop import fit
 from crisisweave.training.record import Meter
 from crisisweave.training.runs import data_digest, save_model
@@ -86,28 +88,41 @@ def train(
             f"method {method.name}; give the data set a dev split"
         )
     model = build_model(method, len(config.classes))
-    train_examples = Examples(rows["train"], model, method, sources)
+    gold = training_gold(config, sources, rows["train"])
+    train_examples = Examples(rows["train"], model, method, sources, gold)
     dev_examples = Examples(rows["dev"], model, method, sources)
     _fit_frozen(model, train_examples)
     digest = data_digest(method, sources)
     # The versions are part of the key: half a run of older code is not gone on with.
     versions = f"v{STEPS['train'].version}.{family_version(method.family)}"
     key = f"{config.digest()[:16]}-{digest[:16]}-{versions}"
-    checkpoints = Checkpoints(key, checkpoint_every, checkpoint_folder)
-    outcome = fit(
-        model,
-        train_examples,
-        dev_examples,
-        len(config.classes),
-        method.training,
-        config.seed,
-        device,
-        checkpoints,
-        meter,
-    )
+    stores = [
+        Checkpoints(f"{key}-{phase}" if phase else key, checkpoint_every, checkpoint_folder)
+        for phase in model.phases
+    ]
+    history: list[dict[str, Any]] = []
+    for phase, checkpoints in zip(model.phases, stores, strict=True):
+        model.begin(phase)
+        outcome = fit(
+            model,
+            train_examples,
+            dev_examples,
+            len(config.classes),
+            method.training,
+            config.seed,
+            device,
+            checkpoints,
+            meter,
+        )
+        model.load_state_dict(outcome.state, strict=False)
+        if checkpoints is not stores[-1]:
+            checkpoints.save({**outcome.finished, "spent": meter.spent()})
+        best_epoch = len(history) + outcome.best_epoch
+        told = {"phase": phase} if len(stores) > 1 else {}
+        history += [{**told, **row, "epoch": len(history) + row["epoch"]} for row in outcome.history]
     save_model(outcome.state, config, folder)
     write_run_config(config, folder)
-    write_csv(folder / "history.csv", pd.DataFrame(outcome.history))
+    write_csv(folder / "history.csv", pd.DataFrame(history))
     write_json(
         folder / "run.json",
         meter.record(
@@ -121,8 +136,9 @@ def train(
                 "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
             },
             rows={"train": len(train_examples), "dev": len(dev_examples)},
-            best_epoch=outcome.best_epoch,
+            best_epoch=best_epoch,
             dev_metric={method.training.select_on: outcome.dev_score},
         ),
     )
-    checkpoints.discard()
+    for checkpoints in stores:
+        checkpoints.discard()
