@@ -77,7 +77,7 @@ class Rationales:
         wanted = [("split", "==", "test"), ("extractor", "in", sorted(extractors))]
         table = pd.read_parquet(explained.path, filters=wanted)
         self._rows: dict[tuple[str, str], Any] = {
-            (row.instance_id, row.extractor): row for row in table.itertuples()
+            (row["instance_id"], row["extractor"]): row for row in map(dict, table.to_dict("records"))
         }
 
     def view(
@@ -101,23 +101,22 @@ class Rationales:
             DataError: the file has no rationale of this instance, or one of another text.
         """
         row = self._rows.get((instance_id, extractor))
-        if row is None or list(row.words) != list(words):
+        if row is None or list(row["words"]) != list(words):
             problem = f"no rationale ({extractor})" if row is None else "the rationale of another text"
             raise DataError(
                 f"{self._path}: holds {problem} for instance '{instance_id}'; run `crisisweave explain` again"
             )
-        marked = None
-        shares = []
-        if row.word_selected is not None:
-            marked = phrases(words, row.word_scores, row.word_selected, truth.words.get(instance_id, ()))
-            shares.append(("word", int(sum(row.word_selected)), len(words)))
-        drawn = None
-        if row.patch_selected is not None:
-            shares.append(("patch", int(sum(row.patch_selected)), len(row.patch_selected)))
+        chosen_words, chosen_patches = row["word_selected"], row["patch_selected"]
+        marked, drawn, shares = None, None, []
+        if chosen_words is not None:
+            marked = phrases(words, row["word_scores"], chosen_words, truth.words.get(instance_id, ()))
+            shares.append(("word", int(sum(chosen_words)), len(words)))
+        if chosen_patches is not None:
+            shares.append(("patch", int(sum(chosen_patches)), len(chosen_patches)))
             if size is not None:
-                grid = (int(row.grid_h), int(row.grid_w))
-                drawn = overlay(*size, grid, row.patch_selected, truth.boxes.get(instance_id, ()))
-        return View(str(row.target), marked, drawn, shares)
+                grid = (int(row["grid_h"]), int(row["grid_w"]))
+                drawn = overlay(*size, grid, chosen_patches, truth.boxes.get(instance_id, ()))
+        return View(str(row["target"]), marked, drawn, shares)
 
 
 def extractors_file(dataset: str, task: str) -> str:
@@ -151,12 +150,12 @@ def _boxes(path: Path, store: ImageStore) -> dict[str, list[Box]]:
     lines = path.read_text(encoding="utf-8").split("\n")
     truth = {image["image_id"]: image["objects"] for image in map(json.loads, filter(None, lines))}
     boxes: dict[str, list[Box]] = {}
-    for row in store.index.itertuples():
-        given = [thing["box"] for thing in truth.get(row.instance_id, ()) if thing["carries_label"]]
-        sizes = Sizes(row.source_width, row.source_height, row.width, row.height)
-        side = min(row.width, row.height)
-        corner = [(row.width - side) // 2, (row.height - side) // 2] * 2
-        boxes[row.instance_id] = [
-            tuple(float(v) for v in corner + box * side) for box in in_centre_square(given, sizes)
-        ]
+    for row in map(dict, store.index.to_dict("records")):
+        name = row["instance_id"]
+        given = [thing["box"] for thing in truth.get(name, ()) if thing["carries_label"]]
+        sizes = Sizes(*(row[key] for key in Sizes._fields))
+        side = min(sizes.width, sizes.height)
+        corner = [(sizes.width - side) // 2, (sizes.height - side) // 2] * 2
+        x0, y0, x1, y1 = (corner + side * in_centre_square(given, sizes)).T
+        boxes[name] = list(zip(x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), strict=True))
     return boxes
