@@ -20,8 +20,8 @@ ROWS = [
     {"training"},
     {"captioning"},
     {"reporting"},
-    {"prediction"},
-    {"cli"},
+    {"prediction", "study"},
+    {"cli", "cli_study"},
 ]
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
 
