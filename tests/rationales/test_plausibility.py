@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import auc, precision_recall_curve
 
-from crisisweave.rationales.plausibility import auprc, eraser, span_matches, word_scores
+from crisisweave.evaluation.rationale_tables import averages
+from crisisweave.rationales.plausibility import auprc, plausibility, span_matches, word_scores
 
 
 def marked(text: str) -> NDArray[np.bool_]:
@@ -54,12 +56,14 @@ def test_spans_match_from_half_of_their_union_on() -> None:
 def test_eraser_by_hand() -> None:
     gold = [marked("xxxx.x"), marked("xx...."), marked("......"), marked("......")]
     selected = [marked("..xx.x"), marked("......"), marked("x....."), marked("......")]
-    scores = eraser(gold, selected)
+    pairs = zip(gold, selected, strict=True)
+    scores = averages(pd.DataFrame([plausibility(truth, chosen, chosen * 1.0) for truth, chosen in pairs]))
     # F1 of the first: precision 1, recall 3/5; then 0, 0; the last has nothing to compare and is left out.
-    assert scores["token_f1"] == pytest.approx((0.75 + 0 + 0) / 3)
+    assert scores["token_f1"] == (pytest.approx((0.75 + 0 + 0) / 3), 3)
+    assert scores["word_f1"] == (pytest.approx(0.75 / 2), 2)
     # Recall 2/2 and 0/1 over two tweets; precision 2/2 and 0/1 over the two that select.
-    assert scores["iou_f1"] == pytest.approx(0.5)
+    assert scores["iou_f1"][0] == pytest.approx(0.5)
 
 
-def test_eraser_without_any_rationale_is_null() -> None:
-    assert eraser([marked("..")], [marked("..")]) == {"token_f1": None, "iou_f1": None}
+def test_nothing_gold_and_nothing_selected_is_no_score() -> None:
+    assert plausibility(marked(".."), marked(".."), np.zeros(2)) == {}

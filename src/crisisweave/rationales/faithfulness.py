@@ -1,4 +1,4 @@
-"""Does the rationale carry the decision? One fixed scorer reads the full input, what is left, and the rationale.
+"""Does the rationale carry the decision? One fixed scorer reads the full input, the rationale and the rest.
 
 The scorer is a model of its own that was trained on full and on randomly masked inputs. A model that has only
 ever seen rationales, or only full inputs, would answer to the form of its input and not to what it says.
@@ -65,7 +65,7 @@ class FixedScorer:
         )
 
     def only(self, kept: Parts) -> NDArray[np.float64]:
-        """F where nothing but the parts that are true in `kept` is shown of the modalities it speaks of (N,)."""
+        """F where, of the modalities that `kept` speaks of, nothing is shown but its true parts (N,)."""
         return self._shown(
             self.words if kept.words is None else self.words & kept.words,
             self.patches if kept.patches is None else self.patches & kept.patches,
@@ -125,7 +125,7 @@ def deletion_insertion(
 
 
 def ranks(scores: NDArray[np.floating], present: Mask) -> NDArray[np.int64]:
-    """Place of each part in the order of its score (N, n), 0 for the highest; parts that are absent come last.
+    """Place of each part in the order of its score (N, n), 0 for the highest; absent parts come last.
 
     Equal scores take the places in a fixed random order of positions: reading order would favour what
     stands first in a tweet, or the upper edge of an image.

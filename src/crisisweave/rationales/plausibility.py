@@ -15,6 +15,16 @@ from crisisweave.rationales.labels import Span, spans_of
 
 IOU_THRESHOLD = 0.5
 """A predicted span matches when it shares at least this much of its union with a gold span."""
+SCORES = (
+    "word_precision",
+    "word_recall",
+    "word_f1",
+    "token_f1",
+    "iou_precision",
+    "iou_recall",
+    "auprc",
+)
+"""What `plausibility` gives."""
 Words = NDArray[np.bool_]
 
 
@@ -62,28 +72,28 @@ def _iou(first: Span, second: Span) -> float:
     return shared / (first[1] - first[0] + second[1] - second[0] - shared)
 
 
-def eraser(gold: Sequence[Words], selected: Sequence[Words]) -> dict[str, float | None]:
-    """ERASER's scores of hard predictions over annotated tweets, one boolean array of words for each.
+def plausibility(gold: Words, selected: Words, scores: NDArray[np.floating]) -> dict[str, float]:
+    """Scores of one annotated tweet; those that are not defined for it are left out of the result.
 
-    Returns:
-        `token_f1`: mean F1 over the tweets in which anything is gold or selected (a tweet without a gold
-        rationale counts 0 as soon as a word is selected). `iou_f1`: F1 of mean span recall, over tweets with
-        a gold rationale, and mean span precision, over tweets with a selection. Null where there is no such
-        tweet.
+    Without a gold rationale `word_precision`, `word_recall`, `word_f1`, `iou_recall` and `auprc` are not
+    defined, without a selection `iou_precision` is not. As in ERASER's code, `token_f1` is the F1 of words
+    where anything is gold or selected (so a tweet without a gold rationale counts 0 as soon as a word is
+    selected), and IOU-F1 is the F1 of mean `iou_precision` and mean `iou_recall` over tweets.
+
+    Args:
+        gold: (n words,) the gold rationale, perhaps empty.
+        selected: (n words,) the predicted one, perhaps empty.
+        scores: (n words,) higher means more of a rationale.
     """
-    tokens, precisions, recalls = [], [], []
-    for truth, chosen in zip(gold, selected, strict=True):
-        gold_spans, spans = spans_of(truth), spans_of(chosen)
-        matches = span_matches(gold_spans, spans)
-        if gold_spans or spans:
-            tokens.append(word_scores(truth, chosen)[2])
-        if gold_spans:
-            recalls.append(matches / len(gold_spans))
-        if spans:
-            precisions.append(matches / len(spans))
-    precision, recall = (float(np.mean(values)) if values else 0.0 for values in (precisions, recalls))
-    iou_f1 = 2 * precision * recall / (precision + recall) if precision and recall else 0.0
-    return {
-        "token_f1": float(np.mean(tokens)) if tokens else None,
-        "iou_f1": iou_f1 if tokens else None,
-    }
+    precision, recall, f1 = word_scores(gold, selected)
+    gold_spans, spans = spans_of(gold), spans_of(selected)
+    matches = span_matches(gold_spans, spans)
+    found = {}
+    if gold_spans or spans:
+        found["token_f1"] = f1
+    if spans:
+        found["iou_precision"] = matches / len(spans)
+    if gold_spans:
+        found |= {"word_precision": precision, "word_recall": recall, "word_f1": f1}
+        found |= {"iou_recall": matches / len(gold_spans), "auprc": auprc(gold, scores)}
+    return found

@@ -1,0 +1,1 @@
+"""The steps that explain trained runs and score their explanations."""

@@ -1,0 +1,62 @@
+"""Does a mirrored image take its rationale with it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crisisweave.config.run import read_run_config
+from crisisweave.encoders.joint import JointEncoder, JointInput
+from crisisweave.explaining.scorer import BATCH
+from crisisweave.layout import Sources
+from crisisweave.rationales.boxes import patch_iou
+from crisisweave.training.examples import Examples
+from crisisweave.training.runs import load_model
+
+
+def mirrored(x: JointInput, encoder: JointEncoder) -> JointInput:
+    """The input with its image mirrored.
+
+    Patches of pixels are mirrored themselves. Features of a patch say nothing of the mirrored patch: they
+    change places as they are.
+    """
+    rows, columns = encoder.grid
+    patches = x.patches.unflatten(1, (rows, columns)).flip(2)
+    if not encoder.standardise:
+        patches = patches.unflatten(3, (3, encoder.patch, encoder.patch)).flip(5).flatten(3)
+    return x._replace(patches=patches.flatten(1, 2))
+
+
+def mirrored_patches(flags: Tensor, encoder: JointEncoder) -> Tensor:
+    """What is said of patches (B, P) of the mirrored image."""
+    return flags.unflatten(1, encoder.grid).flip(2).flatten(1)
+
+
+def flip_consistency(
+    run: Path, frame: pd.DataFrame, sources: Sources, device: torch.device
+) -> NDArray[np.float64]:
+    """Patch IoU of the mirrored rationale of an image and the rationale of the mirrored image (N,).
+
+    1 where the rationale moves with the image. Encoders with learned positions promise nothing, so this is
+    measured. Null where neither rationale has a patch.
+    """
+    config = read_run_config(run)
+    model: Any = load_model(config, run).to(device)
+    examples = Examples(frame, model, config.method, sources)
+    found = np.full(len(frame), np.nan)
+    with torch.inference_mode():
+        for start in range(0, len(frame), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(frame)))
+            x = model.joint_input(examples.batch(rows).to(device))
+            straight = mirrored_patches(model.rationale(x).patches_selected, model.joint).cpu().numpy()
+            moved = model.rationale(mirrored(x, model.joint)).patches_selected.cpu().numpy()
+            for row, one, other in zip(rows, straight, moved, strict=True):
+                if one.any() or other.any():
+                    found[row] = patch_iou(one, other)
+    return found

@@ -1,0 +1,85 @@
+"""The one scorer of faithfulness: a run that was trained on full and on randomly masked inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from crisisweave.config.run import RunConfig, read_run_config
+from crisisweave.errors import ConfigError
+from crisisweave.explaining.words import token_flags
+from crisisweave.layout import Sources
+from crisisweave.rationales.faithfulness import Mask
+from crisisweave.rationales.masking import masked
+from crisisweave.training.examples import Examples
+from crisisweave.training.runs import load_model
+
+BATCH = 64
+
+
+def scorer_of(config: RunConfig, run: Path) -> Path:
+    """The folder of the run that scores the faithfulness of a run's rationales: same data, task and seed.
+
+    Raises:
+        ConfigError: the method's config names none, it was not run, or it has not learned from masked inputs.
+    """
+    assert config.method.rationales is not None
+    name = config.method.rationales.scorer
+    if name is None:
+        raise ConfigError(
+            f"method '{config.method.name}' names no scorer, so the faithfulness of its rationales cannot be "
+            "measured; set rationales.scorer to a method that is run on the same task"
+        )
+    folder = run.parent.parent / name / run.name
+    if not (folder / "model.safetensors").is_file():
+        raise ConfigError(
+            f"{folder}: the scorer '{name}' of method '{config.method.name}' has not been trained; add it to "
+            f"the profile's methods of {config.dataset}/{config.task} and run it with seed {config.seed}"
+        )
+    scorer = read_run_config(folder)
+    if not 0 < scorer.method.masking < 1:
+        raise ConfigError(
+            f"method '{name}' cannot score rationales: it was not trained on both full and masked inputs; "
+            "set its 'masking' to a share between 0 and 1"
+        )
+    return folder
+
+
+class MaskedScorer:
+    """Class probabilities of instances of which only some words and patches are shown.
+
+    Args:
+        run: folder of the scorer's run.
+        frame: the instances, in order.
+        sources: inputs of their data set and task.
+        device: where it computes.
+    """
+
+    def __init__(self, run: Path, frame: pd.DataFrame, sources: Sources, device: torch.device):
+        config = read_run_config(run)
+        self._model: Any = load_model(config, run).to(device)
+        self._examples = Examples(frame, self._model, config.method, sources)
+        self._device = device
+
+    def __call__(self, words: Mask, patches: Mask) -> NDArray[np.float64]:
+        """Words (N, W) and patches (N, P) that are shown → probabilities (N, C)."""
+        lengths = self._examples.lengths
+        assert lengths is not None
+        order = np.argsort(lengths, kind="stable")
+        blocks = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        with torch.inference_mode():
+            scored = torch.cat([self._block(rows, words[rows], patches[rows]) for rows in blocks])
+        result = np.empty((len(order), scored.shape[1]))
+        result[order] = scored.numpy()
+        return result
+
+    def _block(self, rows: NDArray[np.int64], words: Mask, patches: Mask) -> torch.Tensor:
+        x = self._model.joint_input(self._examples.batch(rows).to(self._device))
+        shown = token_flags(torch.from_numpy(words).to(self._device), x.tokens.words)
+        x = masked(x, self._model.joint, shown, torch.from_numpy(patches).to(self._device))
+        return torch.softmax(self._model.extractor.scores(x).double(), dim=1).cpu()
