@@ -180,6 +180,12 @@ class MethodConfig(StrictModel):
         return "image" in self.inputs or self.captioner is not None
 
     @property
+    def scorers(self) -> list[str]:
+        """The method that scores the faithfulness of this one's rationales; none for methods without any."""
+        scorer = None if self.rationales is None else self.rationales.scorer
+        return [] if scorer is None else [scorer]
+
+    @property
     def is_decision(self) -> bool:
         """True for a method that combines the predictions of others and has no parameters."""
         return bool(self.members)

@@ -172,6 +172,8 @@ class Profile:
                 )
             if method.captioner is not None:
                 self._check_captioner(method.captioner, experiment)
+            for scorer in method.scorers:
+                self._check_scorer(method, self.method(experiment.dataset, experiment.task, scorer))
             if method.rule in ("or", "and") and len(dataset.tasks[experiment.task].classes) != 2:
                 raise ConfigError(
                     f"{self.path}: '{name}' is defined for two classes, but {experiment.task} of "
@@ -193,6 +195,14 @@ class Profile:
 
     def _known(self, kind: str) -> list[str]:
         return [path.stem for path in sorted((self.config_dir / kind).glob("*.yaml"))]
+
+    def _check_scorer(self, method: MethodConfig, scorer: MethodConfig) -> None:
+        """A model that never saw full inputs, or masked ones, says nothing of them."""
+        if not 0 < scorer.masking < 1:
+            raise ConfigError(
+                f"{self.path}: method '{scorer.name}' cannot score the rationales of '{method.name}', "
+                "because it is not trained on both full and masked inputs; set its 'masking' between 0 and 1"
+            )
 
     def _check_captioner(self, name: str, experiment: Experiment) -> None:
         training = self.captioner(name).training
@@ -319,10 +329,11 @@ class Profile:
         ]
 
     def methods(self, dataset: str, task: str) -> list[str]:
-        """Methods of an experiment, members of decision fusions included, members first."""
+        """Methods of an experiment; members of decision fusions and scorers of rationales come first."""
         names: list[str] = []
         for name in self.experiment(dataset, task).methods:
-            for needed in [*self.method(dataset, task, name).members.values(), name]:
+            method = self.method(dataset, task, name)
+            for needed in [*method.members.values(), *method.scorers, name]:
                 if needed not in names:
                     names.append(needed)
         return names
