@@ -27,6 +27,7 @@ CONFIRMED = Path(__file__).with_name("step_code.json")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "features": ("features", "text_features"),
     "predict-splits": ("predict_splits",),
+    "evaluate-rationales": ("evaluate_rationales",),
 }
 # Families are imported by name, so the source does not say it: whoever builds a method can reach them all.
 BY_NAME = {"crisisweave.methods.registry": [f"crisisweave.methods.{name}" for name in FAMILY_VERSIONS]}

@@ -38,9 +38,12 @@ from crisisweave.errors import CrisisWeaveError
 from crisisweave.invocation import DATA_ROOT, PROFILE, command_line
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from crisisweave.config.dataset import DatasetConfig
     from crisisweave.config.profile import Profile, Run, TransferConfig
     from crisisweave.config.run import RunConfig
+    from crisisweave.layout import Sources
 
 app = typer.Typer(
     name="crisisweave",
@@ -427,6 +430,84 @@ def transfer(
 
 
 @app.command()
+def explain(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    target: Annotated[str | None, typer.Option(help="Explain the rows of a transfer target.")] = None,
+) -> None:
+    """Say which words and patches a run decided on, beside what other extractors say of the same run."""
+    from crisisweave.explaining.explain import explain as step
+
+    resolved = _profile(profile)
+    run, config = _run(resolved, dataset, task, method, seed)
+    _must_explain(config)
+    rows, sources = _explained_rows(resolved, run, config, target)
+    step(run.folder, rows, sources, run.folder / "transfer" / target if target else run.folder)
+
+
+@app.command("evaluate-rationales")
+def evaluate_rationales(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    target: Annotated[str | None, typer.Option(help="Score the rationales on a transfer target.")] = None,
+) -> None:
+    """Score what `explain` found: agreement with gold words and boxes, faithfulness, stability."""
+    from crisisweave.explaining.evaluate import evaluate_rationales as step
+    from crisisweave.explaining.evaluate import known_rationales
+
+    resolved = _profile(profile)
+    run, config = _run(resolved, dataset, task, method, seed)
+    _must_explain(config)
+    rows, sources = _explained_rows(resolved, run, config, target)
+    source = resolved.dataset(sources.dataset)
+    assert config.method.rationales is not None
+    boxes = source.generated and config.method.opens_images
+    known = known_rationales(
+        rows,
+        labels=sources.rationales(config.method.rationales.labels)
+        if resolved.has_gold_words(run, target)
+        else None,
+        truth=DATA / source.folder / "truth" / "images.jsonl" if boxes else None,
+        index=sources.images / "index.parquet" if boxes else None,
+    )
+    folder = run.folder / "transfer" / target if target else run.folder
+    step(run.folder, folder, rows, sources, known, target)
+
+
+def _must_explain(config: RunConfig) -> None:
+    from crisisweave.errors import ConfigError
+
+    if config.method.rationales is None:
+        raise ConfigError(
+            f"method '{config.method.name}' has no rationales of its own; explain one of family rationale"
+        )
+
+
+def _explained_rows(
+    profile: Profile, run: Run, config: RunConfig, target: str | None
+) -> tuple[pd.DataFrame, Sources]:
+    """The labelled rows on which a run is scored, on dev and test or on a transfer's target."""
+    from crisisweave.datasets.tables import read_instances
+    from crisisweave.layout import Sources
+    from crisisweave.training.predict import SCORED_SPLITS, transfer_rows
+
+    if target is None:
+        sources = Sources(run.dataset, run.task)
+        frame, _ = read_instances(sources.prepared, SCORED_SPLITS)
+        return frame[frame["label"].notna()], sources
+    aimed = _target(profile, run, target)
+    sources = Sources(aimed.dataset, aimed.task)
+    frame, _ = read_instances(sources.prepared, aimed.splits)
+    return transfer_rows(frame, aimed, config.classes), sources
+
+
+@app.command()
 def combine(
     dataset: DatasetName,
     task: TaskName,
@@ -490,12 +571,17 @@ def aggregate(profile: ProfilePath = DEFAULT_PROFILE) -> None:
     resolved = _profile(profile)
     folders = []
     histories = []
+    explained = []
     for run in resolved.runs():
-        if not resolved.method(run.dataset, run.task, run.method).is_decision:
+        method = resolved.method(run.dataset, run.task, run.method)
+        scored = [run.folder]
+        scored += [run.folder / "transfer" / target for target in resolved.transfers_of(run)]
+        folders += scored
+        if not method.is_decision:
             histories.append(run.folder / "history.csv")
-        folders.append(run.folder)
-        folders += [run.folder / "transfer" / target for target in resolved.transfers_of(run)]
-    step(folders, TABLES, histories)
+        if method.rationales is not None:
+            explained += scored
+    step(folders, TABLES, histories, explained)
 
 
 @app.command()

@@ -62,6 +62,8 @@ rule aggregate:
         histories=[
             str(run.folder / "history.csv") for run in RUNS if run.method in TRAINED
         ],
+        rationales=explained_files("rationales.json"),
+        rationale_scores=explained_files("rationale_scores.parquet"),
     output:
         TABLES,
         metrics=directory("results/tables/metrics"),

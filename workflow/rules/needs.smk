@@ -129,6 +129,16 @@ def version_of_family(wildcards):
     return family_version(method_of(wildcards).family)
 
 
+def versions_of_families(wildcards):
+    """The versions of the families of a run's method and of its scorer."""
+    method = method_of(wildcards)
+    scorers = [
+        PROFILE.method(wildcards.dataset, wildcards.task, name)
+        for name in method.scorers
+    ]
+    return [family_version(one.family) for one in [method, *scorers]]
+
+
 def classes_of(wildcards):
     """The fixed class list of a task."""
     return PROFILE.dataset(wildcards.dataset).tasks[wildcards.task].classes
@@ -209,6 +219,43 @@ def transfer_inputs(wildcards):
         "instances": f"data/prepared/{target.dataset}/{target.task}/instances.parquet",
         **modality_inputs(method_of(wildcards), target.dataset, target.task),
     }
+
+
+def scored_on(wildcards):
+    """The data set and task whose rows a run is scored on: its own, or those of a transfer's target."""
+    if wildcards.get("target") is None:
+        return wildcards.dataset, wildcards.task
+    target = PROFILE.transfer(wildcards.target)
+    return target.dataset, target.task
+
+
+def scorer_inputs(wildcards):
+    """The run that scores the faithfulness of a run's rationales, and what it reads; none where none is named."""
+    inputs = {}
+    for name in method_of(wildcards).scorers:
+        folder = Run(wildcards.dataset, wildcards.task, name, wildcards.seed).folder
+        method = PROFILE.method(wildcards.dataset, wildcards.task, name)
+        inputs["scorer"] = str(folder / "model.safetensors")
+        inputs["scorer_config"] = str(folder / "config.yaml")
+        read = modality_inputs(method, *scored_on(wildcards))
+        inputs |= {f"scorer_{key}": path for key, path in read.items()}
+    return inputs
+
+
+def known_rationales(wildcards):
+    """The words and boxes that are known to carry the label of the rows that a run is scored on."""
+    method = method_of(wildcards)
+    dataset, task = scored_on(wildcards)
+    run = Run(wildcards.dataset, wildcards.task, wildcards.method, wildcards.seed)
+    inputs = {}
+    if PROFILE.has_gold_words(run, wildcards.get("target")):
+        source = method.rationales.labels
+        inputs["gold_words"] = f"data/rationales/{dataset}/{task}/{source}.jsonl"
+    if PROFILE.dataset(dataset).generated and method.opens_images:
+        folder = PROFILE.dataset(dataset).folder
+        inputs["gold_boxes"] = f"data/{folder}/truth/images.jsonl"
+        inputs["index"] = f"data/images/{dataset}/index.parquet"
+    return inputs
 
 
 def member_predictions(wildcards):
@@ -314,6 +361,17 @@ def run_files(name):
     return [str(file) for file in files]
 
 
+def explained_files(name):
+    """A file of every run with rationales, and of every transfer of such a run."""
+    files = [run.folder / name for run in EXPLAINED]
+    files += [
+        run.folder / "transfer" / target / name
+        for run, target in TRANSFERS
+        if run in EXPLAINED
+    ]
+    return [str(file) for file in files]
+
+
 def task_files(name):
     """A prepared file of every task of the profile: what the report says of the data."""
     return [
@@ -383,6 +441,8 @@ TABLES = [
         "tables.json",
         "details.json",
         "answers.parquet",
+        "rationales.csv",
+        "rationales.json",
     ]
 ]
 

@@ -371,6 +371,13 @@ class Profile:
             return training.tasks
         return self.tasks_of(dataset)
 
+    def has_gold_words(self, run: Run, target: str | None) -> bool:
+        """Whether a run's source of rationale labels speaks of the rows on which its rationales are scored.
+
+        It is one of the run's own data set and task: held-out events of the same one are in it.
+        """
+        return target is None or self.transfer(target).audited_with(run.dataset, run.task)
+
     def runs(self) -> Iterator[Run]:
         """Every cell of the matrix, in the order of the file."""
         for experiment in self.config.experiments:

@@ -50,8 +50,10 @@ STEPS = {
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
     "combine": Step(2, ("numpy",)),
+    "explain": Step(1, ("numpy", *_LEARNING, *_WEIGHTS)),
+    "evaluate-rationales": Step(1, ("numpy", *_LEARNING, *_WEIGHTS)),
     "evaluate": Step(1, _SCORES),
-    "aggregate": Step(2, _SCORES),
+    "aggregate": Step(3, _SCORES),
     "report": Step(2, ("jinja2", "vl-convert-python", *_PIXELS)),
 }
 FAMILY_VERSIONS = {"text": 1, "image": 1, "concat": 1, "cmb": 1, "decision": 1}

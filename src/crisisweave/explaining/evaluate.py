@@ -78,7 +78,7 @@ def evaluate_rationales(
         target: name of the transfer's target, or None.
 
     Raises:
-        ConfigError: there is no run that can score faithfulness.
+        ConfigError: the run that is to score faithfulness is not there, or cannot.
         DataError: there are no rationales, or they are of other instances.
     """
     config = read_run_config(run)
@@ -96,14 +96,16 @@ def evaluate_rationales(
                 "prepared table; explain again"
             )
         instances = rows.loc[ids]
-        masked = MaskedScorer(scorer, instances, sources, device)
-        fixed = FixedScorer(masked, *_present(extractors[METHOD]))
+        fixed = None
+        if scorer is not None:
+            masked = MaskedScorer(scorer, instances, sources, device)
+            fixed = FixedScorer(masked, *_present(extractors[METHOD]))
         for extractor, rationales in extractors.items():
             columns = {
                 **_shares(rationales),
                 **_plausibility(rationales, known),
                 **_in_boxes(rationales, known),
-                **_faithfulness(extractor, rationales, fixed),
+                **({} if fixed is None else _faithfulness(extractor, rationales, fixed)),
             }
             if extractor == METHOD and rationales.grid is not None:
                 columns["flip_consistency"] = flip_consistency(run, instances, sources, device)
@@ -119,7 +121,7 @@ def evaluate_rationales(
             "method": config.method.name,
             "seed": config.seed,
             "target": target,
-            "scorer": scorer.parent.name,
+            "scorer": None if scorer is None else scorer.parent.name,
             "gold_words": known.kind,
             "splits": {
                 str(split): {

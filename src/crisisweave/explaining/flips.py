@@ -28,8 +28,9 @@ def mirrored(x: JointInput, encoder: JointEncoder) -> JointInput:
     """
     rows, columns = encoder.grid
     patches = x.patches.unflatten(1, (rows, columns)).flip(2)
-    if not encoder.standardise:
-        patches = patches.unflatten(3, (3, encoder.patch, encoder.patch)).flip(5).flatten(3)
+    if encoder.patches.encoder is None:
+        side = encoder.patches.patch
+        patches = patches.unflatten(3, (3, side, side)).flip(5).flatten(3)
     return x._replace(patches=patches.flatten(1, 2))
 
 

@@ -14,6 +14,7 @@ from crisisweave.config.run import RunConfig, read_run_config
 from crisisweave.errors import ConfigError
 from crisisweave.explaining.words import token_flags
 from crisisweave.layout import Sources
+from crisisweave.methods.joint import joint_input
 from crisisweave.rationales.faithfulness import Mask
 from crisisweave.rationales.masking import masked
 from crisisweave.training.examples import Examples
@@ -22,30 +23,28 @@ from crisisweave.training.runs import load_model
 BATCH = 64
 
 
-def scorer_of(config: RunConfig, run: Path) -> Path:
+def scorer_of(config: RunConfig, run: Path) -> Path | None:
     """The folder of the run that scores the faithfulness of a run's rationales: same data, task and seed.
 
+    Returns:
+        None where the method's config says that there is none (`rationales.scorer: null`).
+
     Raises:
-        ConfigError: the method's config names none, it was not run, or it has not learned from masked inputs.
+        ConfigError: the scorer was not trained, or has not learned from both full and masked inputs.
     """
-    assert config.method.rationales is not None
-    name = config.method.rationales.scorer
-    if name is None:
-        raise ConfigError(
-            f"method '{config.method.name}' names no scorer, so the faithfulness of its rationales cannot be "
-            "measured; set rationales.scorer to a method that is run on the same task"
-        )
-    folder = run.parent.parent / name / run.name
+    names = config.method.scorers
+    if not names:
+        return None
+    folder = run.parent.parent / names[0] / run.name
     if not (folder / "model.safetensors").is_file():
         raise ConfigError(
-            f"{folder}: the scorer '{name}' of method '{config.method.name}' has not been trained; add it to "
-            f"the profile's methods of {config.dataset}/{config.task} and run it with seed {config.seed}"
+            f"{folder}: method '{names[0]}', which scores the rationales of '{config.method.name}', has not "
+            "been trained with this seed; run `crisisweave train` for it first"
         )
-    scorer = read_run_config(folder)
-    if not 0 < scorer.method.masking < 1:
+    if not 0 < read_run_config(folder).method.masking < 1:
         raise ConfigError(
-            f"method '{name}' cannot score rationales: it was not trained on both full and masked inputs; "
-            "set its 'masking' to a share between 0 and 1"
+            f"{folder}: this run cannot score rationales, because it was not trained on both full and masked "
+            "inputs; set 'masking' of its method between 0 and 1 and train it again"
         )
     return folder
 
@@ -79,7 +78,7 @@ class MaskedScorer:
         return result
 
     def _block(self, rows: NDArray[np.int64], words: Mask, patches: Mask) -> torch.Tensor:
-        x = self._model.joint_input(self._examples.batch(rows).to(self._device))
+        x = joint_input(self._model.joint, self._examples.batch(rows).to(self._device))
         shown = token_flags(torch.from_numpy(words).to(self._device), x.tokens.words)
         x = masked(x, self._model.joint, shown, torch.from_numpy(patches).to(self._device))
         return torch.softmax(self._model.extractor.scores(x).double(), dim=1).cpu()
