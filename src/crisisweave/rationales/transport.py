@@ -1,0 +1,159 @@
+"""Optimal transport between two sets of states, for a whole batch at once.
+
+IPOT, the inexact proximal point method (Xie, Wang, Wang and Zha: "A fast proximal point method for computing
+exact Wasserstein distance", UAI 2020, algorithm 1 with one inner iteration), on the cosine cost, as in the
+word–patch alignment of UNITER and ViLT. Every token has the same mass, and so has every patch.
+
+A step multiplies the plan by the kernel G = exp(−cost/β) and scales its columns, then its rows. So the
+**tokens' marginal is exact** after every step, to rounding. The patches' marginal is met in the limit: at 50
+steps and β = 0.5 its total difference is about 1e-4 on random states, and larger where states lie far apart.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Numbers of a plan and its kernel that a core's second-level cache holds beside each other.
+_CHUNK = 2**17
+# float32 holds exp(±87). Factors are folded into the plan before the kernel's powers leave exp(±34), and mass
+# below exp(−40) is then lifted to it, because the processor is many times slower on numbers near zero.
+_LARGEST_POWER = 34
+_FLOOR = np.float32(math.exp(-40))
+
+
+def cosine_cost(a: Tensor, b: Tensor) -> Tensor:
+    """States (B, L, d) and (B, P, d) → 1 − cosine (B, L, P), from 0 to 2; a zero vector is at 1 from all.
+
+    Computed in float32 (float64 if given), under autocast too.
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        kind = torch.float64 if a.dtype == torch.float64 else torch.float32
+        a, b = (F.normalize(states.to(kind), dim=-1, eps=1e-6) for states in (a, b))
+        return 1 - torch.bmm(a, b.transpose(1, 2))
+
+
+def ipot(
+    cost: Tensor,
+    mask_a: Tensor,
+    mask_b: Tensor,
+    beta: float = 0.5,
+    steps: int = 50,
+    differentiable: bool = False,
+) -> Tensor:
+    """Transport plans after a number of proximal steps.
+
+    Args:
+        cost: (B, L, P), in [0, 2]; what it is at padding does not matter.
+        mask_a: True at real tokens (B, L).
+        mask_b: True at real patches (B, P).
+        beta: weight of the proximal term, at least 0.05: below, float32 cannot hold the kernel.
+        steps: proximal steps.
+        differentiable: let gradients flow through all steps into the cost. Otherwise the plan is a constant,
+            as in UNITER and ViLT.
+
+    Returns:
+        plans (B, L, P), float32 (float64 for a cost in float64): 0 at padding, every real row sums to one
+        over the number of real tokens, all of it to 1. The plan is 0 where a side has nothing real.
+
+    Raises:
+        ValueError: beta or steps out of range.
+    """
+    if beta < 0.05 or steps < 1:
+        raise ValueError(f"ipot wants beta >= 0.05 and at least one step, not {beta} and {steps}")
+    if 0 in cost.shape:
+        return cost.new_zeros(cost.shape)
+    with torch.autocast(cost.device.type, enabled=False):
+        cost = cost if cost.dtype == torch.float64 else cost.float()
+        solvable = (mask_a.any(dim=1) & mask_b.any(dim=1))[:, None]
+        # A problem without a solution is solved as if nothing were padding, and its plan is struck out below.
+        a, b = (_uniform(mask | ~solvable, cost.dtype) for mask in (mask_a, mask_b))
+        if differentiable:
+            plan = _plain(cost, a, b, beta, steps)
+        elif cost.device.type == "cpu":
+            plan = _fast(cost.detach(), a, b, beta, steps)
+        else:
+            plan = _plain(cost.detach(), a, b, beta, steps)
+        return plan if bool(solvable.all()) else plan.masked_fill(~solvable[:, :, None], 0)
+
+
+def transport_distance(cost: Tensor, plan: Tensor) -> Tensor:
+    """The cost of each plan (B,): Σ cost · plan. Both (B, L, P)."""
+    return (cost * plan).sum(dim=(1, 2))
+
+
+def _uniform(mask: Tensor, kind: torch.dtype) -> Tensor:
+    weights = mask.to(kind)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _plain(cost: Tensor, a: Tensor, b: Tensor, beta: float, steps: int) -> Tensor:
+    """Algorithm 1 as it is printed, for autograd: marginals a (B, L) and b (B, P)."""
+    real = (a > 0)[:, :, None] & (b > 0)[:, None, :]
+    kernel = torch.exp((1 - cost) / beta).masked_fill(~real, 0)
+    # Sums over padding are 0; with 1 in their place a padded mass of 0 stays 0 instead of 0/0.
+    empty_a, empty_b = (a == 0).to(cost.dtype)[:, :, None], (b == 0).to(cost.dtype)[:, None, :]
+    rows, columns = a[:, :, None], b[:, None, :]
+    plan, left = torch.ones_like(kernel), rows
+    for _ in range(steps):
+        q = kernel * plan
+        right = columns / (torch.bmm(left.transpose(1, 2), q) + empty_b)
+        left = rows / (torch.bmm(q, right.transpose(1, 2)) + empty_a)
+        plan = left * q * right
+    return plan
+
+
+def _fast(cost: Tensor, a: Tensor, b: Tensor, beta: float, steps: int) -> Tensor:
+    """The same plans on the processor, a cacheful of problems at a time.
+
+    In NumPy: its batched matrix–vector products are several times faster than torch's at this size.
+    """
+    plan = np.empty(cost.shape, cost.numpy().dtype)
+    size = max(1, _CHUNK // cost[0].numel())
+    for start in range(0, len(plan), size):
+        part = slice(start, start + size)
+        _solve(cost.numpy()[part], a.numpy()[part], b.numpy()[part], beta, steps, out=plan[part])
+    return torch.from_numpy(plan)
+
+
+def _solve(cost: np.ndarray, a: np.ndarray, b: np.ndarray, beta: float, steps: int, out: np.ndarray) -> None:
+    """Write the plans of some problems to `out`.
+
+    After k steps a plan is diag(rows) · G^k · diag(columns) with the kernel's elementwise power, so a step
+    multiplies `out` by the kernel and does two products with vectors. With d the sums that give rows = a/d,
+    the factor that the algorithm carries into its next step is d_before/d. Padding has mass 0 and kernel 1:
+    its factors are 0, and no sum is.
+    """
+    # Costs around 1 keep the powers around 1; a constant in the cost changes no plan.
+    kernel = np.subtract(1, cost)
+    kernel *= 1 / beta
+    np.exp(kernel, out=kernel)
+    if not (a.all() and b.all()):
+        kernel[(a == 0)[:, :, None] | (b == 0)[:, None, :]] = 1
+    fold = max(1, int(_LARGEST_POWER * beta))
+    # The algorithm starts from 1/L. From 1 the plans are the same, and the rows' factors stay around 1.
+    weights, before = (a > 0).astype(a.dtype), a.copy()
+    rows, columns, sums, column_sums = (np.empty_like(v) for v in (a, b, a, b))
+    out[:] = kernel
+    for step in range(1, steps + 1):
+        np.divide(b, np.vecmat(weights, out, out=column_sums), out=columns)
+        np.divide(a, np.matvec(out, columns, out=sums), out=rows)
+        if step == steps:
+            break
+        np.divide(before, sums, out=weights)
+        if step % fold == 0:
+            out *= rows[:, :, None]
+            out *= columns[:, None, :]
+            np.maximum(out, _FLOOR, out=out)
+            weights *= a > 0
+            before[:] = a
+        else:
+            weights *= rows
+            before, sums = sums, before
+        out *= kernel
+    out *= rows[:, :, None]
+    out *= columns[:, None, :]
