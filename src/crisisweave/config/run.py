@@ -18,6 +18,7 @@ from crisisweave.files import write_text
 # What a method's file says to the reader; its result does not depend on it.
 DESCRIPTIVE = {"title", "idea", "source", "deviations"}
 _SAME_CAPTIONS: dict[str, Any] = {**dict.fromkeys(DESCRIPTIVE, True), "decoding": {"batch_size"}}
+_NO_DIFFERENCE: dict[str, Any] = {"method": DESCRIPTIVE, "captioner": _SAME_CAPTIONS, "joint": DESCRIPTIVE}
 
 
 class RunConfig(StrictModel):
@@ -36,11 +37,13 @@ class RunConfig(StrictModel):
     joint: JointConfig | None = None
     """The resolved joint encoder of the method."""
 
+    def in_force(self) -> dict[str, Any]:
+        """What the run's result depends on, as plain values, defaults included."""
+        return self.model_dump(mode="json", exclude=_NO_DIFFERENCE)
+
     def content(self) -> dict[str, Any]:
-        """What the run's result depends on, as plain values."""
-        same = {"method": DESCRIPTIVE, "captioner": _SAME_CAPTIONS, "joint": DESCRIPTIVE}
-        # Without defaults, which code holds: a new key with a default makes no run another one.
-        return self.model_dump(mode="json", exclude=same, exclude_defaults=True)
+        """The same without defaults, which code holds: a new key with a default makes no run another one."""
+        return self.model_dump(mode="json", exclude=_NO_DIFFERENCE, exclude_defaults=True)
 
     def digest(self) -> str:
         """SHA-256 of what the run's result depends on."""

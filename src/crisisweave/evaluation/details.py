@@ -77,11 +77,12 @@ def _config(method: str, runs: Mapping[int, Scored]) -> Record:
     for run in runs.values():
         if not (run.folder / "config.yaml").is_file():
             raise DataError(f"{run.folder}: holds no config.yaml, so its origin is unknown; run it again")
-        content = read_run_config(run.folder).content()
+        content = read_run_config(run.folder).in_force()
         config = {
             **content["method"],
             **{key: content[key] for key in ("classes", "threads", "shorter_side")},
             "captioning": content["captioner"],
+            "joint_encoder": content["joint"],
         }
         if first is None:
             first = (run.folder, config)
