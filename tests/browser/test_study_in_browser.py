@@ -1,5 +1,6 @@
 """The raters' page in Debian's Chromium, from disk: a study from its first screen to its score."""
 
+import contextlib
 import json
 import re
 import sys
@@ -19,25 +20,20 @@ pytestmark = pytest.mark.slow  # installs Chromium where it is missing
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 KEYS = {"left": "ArrowLeft", "right": "ArrowRight", "none": "ArrowDown"}
 DIGITS = {"left": "1", "right": "2", "none": "0"}
+PAIRS, ITEMS = 20, 22
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with study.html and key.json: ten pairs and two checks."""
-    import os
-
+    """A folder with study.html and key.json: twenty pairs and two checks."""
     from made_up_study import RUN, Project
 
     from crisisweave.study.make import make_study
 
     root = tmp_path_factory.mktemp("study-project")
     Project(root)
-    here = Path.cwd()
-    os.chdir(root)
-    try:
-        make_study(RUN, "method", "rise", 10, 0, root / "study", "the <i>Toy</i> set & more")
-    finally:
-        os.chdir(here)
+    with contextlib.chdir(root):
+        make_study(RUN, "method", "rise", PAIRS, 0, root / "study", "the <i>Toy</i> set & more")
     return root / "study"
 
 
@@ -88,9 +84,10 @@ def violations(page: Page) -> list[Any]:
     ]
 
 
-def test_keyboard_alone_leads_through_and_the_file_is_scored(
+def test_keyboard_alone_leads_through_and_the_study_recovers_a_known_preference(
     rater: Reader, study: Path, key: dict[str, Any], tmp_path: Path
 ) -> None:
+    """One rater in the browser, four in files like the browser's, and a careless one: they like A to 70 %."""
     from made_up_study import answer, save
 
     from crisisweave.study.score import score_study
@@ -100,11 +97,12 @@ def test_keyboard_alone_leads_through_and_the_file_is_scored(
     expect(page.get_by_label("Your id")).to_be_focused()
     page.keyboard.type("anna-1")
     page.keyboard.press("Enter")
-    wanted = planned(key)
-    for number in range(1, 13):
-        assert title(page) == f"Item {number} of 12"
+    wanted = answer(key, "anna-1", likes_a=0.7, ties=0.15, seed=0)
+    assert set(wanted["answers"].values()) == {"left", "right", "none"}
+    for number in range(1, ITEMS + 1):
+        assert title(page) == f"Item {number} of {ITEMS}"
         assert page.evaluate("document.activeElement.tagName") == "LEGEND"
-        page.keyboard.press((KEYS if number % 2 else DIGITS)[wanted[str(number)]])
+        page.keyboard.press((KEYS if number % 2 else DIGITS)[wanted["answers"][str(number)]])
         page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="All items are answered")).to_be_focused()
     page.keyboard.press("Tab")
@@ -115,12 +113,15 @@ def test_keyboard_alone_leads_through_and_the_file_is_scored(
     expect(page.get_by_role("status")).to_contain_text("Saved as answers-anna-1.json")
     file = tmp_path / "answers-anna-1.json"
     download.value.save_as(file)
-    content = json.loads(file.read_text())
-    assert content["rater"] == "anna-1"
-    assert content["answers"] == wanted
-    other = save(tmp_path, answer(key, "r2", likes_a=1.0, ties=0.0, seed=1))
-    result = score_study(study / "key.json", [file, other])
-    assert result["answers"] == {"n": 20, "a": 19, "b": 0, "no_difference": 1}
+    assert json.loads(file.read_text()) == wanted
+    others = [save(tmp_path, answer(key, f"r{i}", likes_a=0.7, ties=0.15, seed=i)) for i in range(1, 5)]
+    careless = save(tmp_path, answer(key, "careless", likes_a=0.0, ties=0.0, seed=9, careless=True))
+    result = score_study(study / "key.json", [file, *others, careless])
+    assert result["raters"]["counted"] == 5
+    assert list(result["raters"]["failed_checks"]) == ["careless"]
+    low, high = result["preference"]["ci"]
+    assert low <= 0.7 <= high
+    assert abs(result["preference"]["share_a"] - 0.7) < 0.1
 
 
 def test_mouse_back_and_a_change_of_mind(rater: Reader, key: dict[str, Any]) -> None:
@@ -128,16 +129,16 @@ def test_mouse_back_and_a_change_of_mind(rater: Reader, key: dict[str, Any]) -> 
     begin(page)
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("status")).to_contain_text("choose left, right or no difference first")
-    assert title(page) == "Item 1 of 12"
+    assert title(page) == f"Item 1 of {ITEMS}"
     wanted = planned(key)
-    for number in range(1, 13):
+    for number in range(1, ITEMS + 1):
         page.locator("fieldset:visible").locator(f"label:has(input[value={wanted[str(number)]}])").click()
         page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="Back").click()
-    assert title(page) == "Item 12 of 12"
+    assert title(page) == f"Item {ITEMS} of {ITEMS}"
     page.get_by_label("No difference").locator("visible=true").check()
     page.get_by_role("button", name="Next").click()
-    assert saved(page)["answers"] == {**wanted, "12": "none"}
+    assert saved(page)["answers"] == {**wanted, f"{ITEMS}": "none"}
 
 
 def test_a_reloaded_page_goes_on_and_raters_are_kept_apart(rater: Reader) -> None:
@@ -149,18 +150,18 @@ def test_a_reloaded_page_goes_on_and_raters_are_kept_apart(rater: Reader) -> Non
     page.keyboard.press("Enter")
     page.reload()
     expect(page.get_by_role("status")).to_contain_text("as first")
-    assert title(page) == "Item 3 of 12"
+    assert title(page) == f"Item 3 of {ITEMS}"
     page.keyboard.press("Backspace")
     expect(page.locator("fieldset:visible input[value=right]")).to_be_checked()
-    for _ in range(11):
+    for _ in range(ITEMS - 1):
         page.keyboard.press("0")
         page.keyboard.press("Enter")
     page.get_by_role("button", name="Someone else starts").click()
     begin(page, "second")
-    assert title(page) == "Item 1 of 12"
+    assert title(page) == f"Item 1 of {ITEMS}"
     assert page.locator("input[type=radio]:checked").count() == 0
     page.reload()
-    assert title(page) == "Item 1 of 12"
+    assert title(page) == f"Item 1 of {ITEMS}"
 
 
 def test_a_browser_that_keeps_nothing_says_so_and_works(rater: Reader) -> None:
@@ -171,7 +172,7 @@ def test_a_browser_that_keeps_nothing_says_so_and_works(rater: Reader) -> None:
     page.reload()
     expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
     begin(page)
-    for _ in range(12):
+    for _ in range(ITEMS):
         page.keyboard.press("1")
         page.keyboard.press("Enter")
     assert set(saved(page)["answers"].values()) == {"left"}
@@ -191,7 +192,7 @@ def test_damaged_memory_starts_anew(rater: Reader, key: dict[str, Any]) -> None:
             [key["study"], state],
         )
         page.reload()
-        assert title(page) == "Item 1 of 12"
+        assert title(page) == f"Item 1 of {ITEMS}"
 
 
 def test_number_keys_can_be_turned_off(rater: Reader) -> None:
@@ -212,7 +213,7 @@ def test_axe_finds_no_violation_on_any_screen(
     page.keyboard.press("1")
     found += violations(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for _ in range(12):
+    for _ in range(ITEMS):
         page.keyboard.press("1")
         page.keyboard.press("Enter")
     found += violations(page)
@@ -254,5 +255,5 @@ def test_the_document_tells_no_side(rater: Reader, key: dict[str, Any]) -> None:
         re.sub(r"Item \d+ of|item-\d+| hidden=\"\"|<blockquote.*?</blockquote>|<b>.*?</b>", "", item)
         for item in items
     }
-    assert len(items) == 12
+    assert len(items) == ITEMS
     assert len(alike) == 1

@@ -54,7 +54,7 @@ class Project:
         for i in range(TEST_ROWS):
             tweet = f"t{i - (i % 3 == 2):02d}"
             label = CLASSES[i % 2]
-            text = f"{HOSTILE} {i}" if i % 7 == 0 else f"water in street number {i}"
+            text = f"{HOSTILE} {i}" if i % 7 == 0 else f"RT @ann_smith: water in street {i} https://t.co/x{i}"
             name = f"{tweet}_{i % 3 // 2}"
             labels = {"label": label, "label_text": label, "label_image": label}
             place = {"event": "rivertown", "split": "test", "image_path": "x.jpg", "where": name}

@@ -156,6 +156,7 @@ def test_the_page_is_valid_and_allows_its_own_script_and_style_only(project: Pro
         f"style-src 'sha256-{digests['style']}'", "img-src data:", "base-uri 'none'", "form-action 'none'",
     ]  # fmt: skip
     assert "://" not in text
+    assert "ann_smith" not in text
 
 
 def test_hostile_tweets_and_classes_stay_text(project: Project) -> None:

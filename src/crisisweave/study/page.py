@@ -10,6 +10,7 @@ from importlib import resources
 
 from markupsafe import Markup
 
+from crisisweave.datasets.text import model_words
 from crisisweave.reporting.site import templates
 from crisisweave.study.key import ANSWERS_FORMAT
 from crisisweave.study.pictures import data_address
@@ -43,7 +44,8 @@ def render_page(items: Sequence[Shown], study: str, private_to: str | None) -> s
         .render(
             items=[
                 {
-                    "words": item.text.split(),
+                    # Names of people are none of the raters' business, and addresses lead away.
+                    "words": model_words(item.text),
                     "target": item.target.replace("_", " "),
                     "left": data_address(item.left),
                     "right": data_address(item.right),

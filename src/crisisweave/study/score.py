@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crisisweave.evaluation.bootstrap import BOOTSTRAP_SEED, interval
 from crisisweave.study.answers import Votes, read_votes
-from crisisweave.study.key import StudyKey, read_key
+from crisisweave.study.key import read_key
 
 RESAMPLES = 10_000
 Interval = tuple[float, float]
@@ -41,11 +41,11 @@ def score_study(key_file: Path, files: Sequence[Path]) -> dict[str, Any]:
             "counted": len(given.raters),
             "failed_checks": given.failed,
         },
-        **scores(given, key),
+        **scores(given),
     }
 
 
-def scores(given: Votes, key: StudyKey) -> dict[str, Any]:
+def scores(given: Votes) -> dict[str, Any]:
     """Preference, difference, strength, agreement and bias of votes (items, raters)."""
     from scipy.stats import binomtest
     from statsmodels.stats.proportion import proportion_confint
