@@ -14,14 +14,15 @@ ROWS = [
     {"config"},
     {"datasets", "images"},
     {"encoders", "layout", "orphans"},
+    {"rationales"},
     {"fetching"},
     {"methods"},
     {"evaluation"},
     {"training"},
-    {"captioning"},
+    {"captioning", "explaining", "pretraining"},
     {"reporting"},
     {"prediction", "study"},
-    {"cli", "cli_study"},
+    {"cli", "cli_options", "cli_rationales", "cli_study"},
 ]
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,21 +31,20 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What one extractor says of some instances, in their order; one of a single modality lacks the other.
 
     Attributes:
         target: the class that is explained.
         word_scores, word_selected: one array (n words,) for each instance.
-        patch_scores, patch_selected: (N, P).
+        patch_scores, patch_selected: one array (P,) for each instance.
     """
 
     target: Sequence[str]
     word_scores: Sequence[NDArray[np.float32]] | None = None
     word_selected: Sequence[NDArray[np.bool_]] | None = None
-    patch_scores: NDArray[np.float32] | None = None
-    patch_selected: NDArray[np.bool_] | None = None
+    patch_scores: Sequence[NDArray[np.float32]] | None = None
+    patch_selected: Sequence[NDArray[np.bool_]] | None = None
 
 
 def rationale_table(
@@ -73,12 +72,12 @@ def rationale_table(
             "extractor": extractor,
             "target": list(result.target),
             "words": [list(of_instance) for of_instance in words],
-            "word_scores": nothing if result.word_scores is None else list(result.word_scores),
-            "word_selected": nothing if result.word_selected is None else list(result.word_selected),
+            "word_scores": result.word_scores or nothing,
+            "word_selected": result.word_selected or nothing,
             "grid_h": pd.array([grid[0] if grid and seen else None] * n, dtype="Int32"),
             "grid_w": pd.array([grid[1] if grid and seen else None] * n, dtype="Int32"),
-            "patch_scores": nothing if result.patch_scores is None else list(result.patch_scores),
-            "patch_selected": nothing if result.patch_selected is None else list(result.patch_selected),
+            "patch_scores": result.patch_scores or nothing,
+            "patch_selected": result.patch_selected or nothing,
         }
         parts.append(pd.DataFrame(part, columns=COLUMNS))
     table = pd.concat(parts, ignore_index=True)
@@ -100,7 +99,7 @@ class Rationales:
     n_words: NDArray[np.int64]
     scores: Parts
     selected: Parts
-    grid: tuple[int, int] | None = field(default=None)
+    grid: tuple[int, int] | None
 
 
 def read_rationales(path: Path) -> dict[str, dict[str, Rationales]]:

@@ -23,7 +23,7 @@ def word_scores(token_scores: Tensor, token_words: Tensor, n_words: int) -> NDAr
     """
     index = token_words.cpu().numpy()
     scores = np.full(n_words, -np.inf, dtype=np.float32)
-    np.maximum.at(scores, index[index >= 0], token_scores.float().cpu().numpy()[index >= 0])
+    np.maximum.at(scores, index[index >= 0], token_scores.detach().float().cpu().numpy()[index >= 0])
     return np.where(np.isneginf(scores), np.float32(0), scores)
 
 

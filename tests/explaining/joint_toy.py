@@ -1,0 +1,109 @@
+"""A run with rationales and its scorer on the toy data set; their weights are random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from crisisweave.config.joint import JointConfig
+from crisisweave.config.method import MethodConfig
+from crisisweave.config.run import RunConfig, write_run_config
+from crisisweave.datasets.text import words
+from crisisweave.encoders.joint_folder import new_encoder, save_joint
+from crisisweave.methods.registry import build_model
+from crisisweave.rationales.labels import RationaleLabel, write_labels
+from crisisweave.training.runs import save_model
+from toy import CLASSES, TRAINING, Toy
+
+SIDE = 4
+"""Patches along a side."""
+
+
+def joint_config() -> JointConfig:
+    """32 pixels in patches of 8, a transformer of width 16."""
+    return JointConfig.model_validate(
+        {
+            "name": "toy",
+            "title": "Toy",
+            "source": {"document": "none", "section": "none"},
+            "patches": {"size": 32, "patch": 32 // SIDE},
+            "max_tokens": 16,
+            "transformer": {"width": 16, "layers": 2, "heads": 2, "dropout": 0.0},
+            "training": {
+                "dataset": "toy",
+                "tasks": ["state"],
+                "lr": 1e-3,
+                "batch_size": 8,
+                "epochs": 1,
+                "patience": 1,
+            },
+        }
+    )
+
+
+def method(family: str, **changes: object) -> MethodConfig:
+    """A method of a family with the toy's joint encoder."""
+    return MethodConfig.model_validate(
+        {
+            "name": family,
+            "family": family,
+            "title": family,
+            "idea": "for tests",
+            "source": {"document": "none", "section": "none"},
+            "inputs": ["text", "image"],
+            "joint": "toy",
+            "max_tokens": 16,
+            "training": TRAINING,
+            **changes,
+        }
+    )
+
+
+SCORER = method("joint", name="scorer", masking=0.5)
+RATIONALE = method("rationale", rationales={"labels": "truth", "hidden": 4, "scorer": "scorer"})
+
+
+class JointToy(Toy):
+    """The toy with a joint encoder, gold words, and runs whose weights are random."""
+
+    def __init__(self, root: Path):
+        super().__init__(root)
+        folder = root / "data" / "joint" / "toy"
+        folder.mkdir(parents=True)
+        torch.manual_seed(0)
+        save_joint(new_encoder(joint_config(), 3 * (32 // SIDE) ** 2), joint_config(), folder)
+        write_labels(
+            self.sources.rationales("truth"),
+            [
+                RationaleLabel(
+                    row.instance_id,
+                    str(row.label),
+                    tuple(words(row.text)),
+                    ((0, 2 if row.label == "flood" else 3),),
+                    "generator",
+                    "truth",
+                )
+                for row in self.rows
+            ],
+        )
+
+    def joint_run(self, config: MethodConfig, seed: int = 1) -> Path:
+        """The folder of a run of the method that was built and never trained."""
+        run = RunConfig(
+            dataset="toy",
+            task="state",
+            classes=CLASSES,
+            seed=seed,
+            threads=1,
+            method=config,
+            shorter_side=32,
+            captioner=None,
+            joint=joint_config(),
+        )
+        folder = self.root / "results" / "toy" / "state" / config.name / f"seed-{seed}"
+        folder.mkdir(parents=True)
+        torch.manual_seed(seed)
+        save_model(build_model(config, len(CLASSES)).stored_state(), run, folder)
+        write_run_config(run, folder)
+        return folder
