@@ -24,6 +24,7 @@ from crisisweave.cli_options import (
     CaptionerName,
     DataRoot,
     DatasetName,
+    JointName,
     MethodName,
     ProfilePath,
     Seed,
@@ -204,6 +205,24 @@ def features(
     encode_images(ImageStore(DATA / "images" / dataset), encoder, size, grid, out)
 
 
+@app.command("patch-features")
+def patch_features(dataset: DatasetName, joint: JointName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
+    """Encode every patch of every image once, each alone, as a joint encoder reads them."""
+    from crisisweave.encoders.features import encode_patches
+    from crisisweave.errors import ConfigError
+    from crisisweave.images.store import ImageStore
+    from crisisweave.layout import Sources
+    from crisisweave.seeding import seed_everything
+
+    resolved = _profile(profile)
+    patches = resolved.joint(joint).patches
+    if patches.encoder is None:
+        raise ConfigError(f"joint encoder '{joint}' reads pixels, so there is nothing to encode")
+    seed_everything(0, resolved.config.threads)
+    sources = Sources(dataset, "")
+    encode_patches(ImageStore(sources.images), patches, sources.patch_features(patches))
+
+
 @app.command("text-features")
 def text_features(
     dataset: DatasetName,
@@ -259,6 +278,35 @@ def captioner(
         index=sources[0].images / "index.parquet",
         truth=DATA / source.folder / "truth" / "images.jsonl",
         splits=read_splits(s.prepared / "instances.parquet" for s in sources),
+        seed=0,
+        out=out,
+        threads=resolved.config.threads,
+    )
+
+
+@app.command()
+def joint(joint: JointName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
+    """Train a joint encoder of words and patches, or take a published one from the model cache."""
+    from crisisweave.captioning.inputs import read_splits
+    from crisisweave.layout import Sources, joint_folder
+    from crisisweave.pretraining.published import import_hub
+    from crisisweave.pretraining.train import train_joint
+
+    resolved = _profile(profile)
+    config = resolved.joint(joint)
+    out = joint_folder(joint)
+    if config.training is None:
+        import_hub(config, out)
+        return
+    source = resolved.dataset(config.training.dataset)
+    sources = [Sources(source.name, task) for task in config.training.tasks]
+    tables = [s.prepared / "instances.parquet" for s in sources]
+    train_joint(
+        config,
+        images=sources[0],
+        instances=tables,
+        truth=DATA / source.folder / "truth" / "images.jsonl",
+        splits=read_splits(tables),
         seed=0,
         out=out,
         threads=resolved.config.threads,

@@ -27,6 +27,7 @@ SourceNames = Annotated[
     list[str] | None, typer.Option("--source", help="A file in config/sources/; may be given several times.")
 ]
 Target = Annotated[str, typer.Option("--target", help="A file in config/transfers/.")]
+JointName = Annotated[str, typer.Option("--joint", help="A file in config/joint/.")]
 CaptionerName = Annotated[str, typer.Option("--captioner", help="A file in config/captioners/.")]
 DEFAULT_PROFILE = Path("config/default.yaml")
 DATA = Path("data")

@@ -9,11 +9,16 @@ from crisisweave.config.method import EncoderUse, MethodConfig
 from crisisweave.encoders.names import parse
 
 
-def image_slug(encoder: str, size: int, grid: int = 1, patch: int | None = None) -> str:
-    """Folder name of an image encoder's features: of the whole image, of a grid of it, or of patches alone."""
+def image_slug(encoder: str, size: int, grid: int = 1) -> str:
+    """Folder name of an image encoder's features."""
     cells = f"-grid{grid}" if grid > 1 else ""
-    pieces = f"-patch{patch}" if patch else ""
-    return f"{parse(encoder).slug}-{size}{cells}{pieces}"
+    return f"{parse(encoder).slug}-{size}{cells}"
+
+
+def patch_slug(patches: Patches) -> str:
+    """Folder name of the features of patches that are each seen alone."""
+    assert patches.encoder is not None
+    return f"{parse(patches.encoder).slug}-{patches.size}-{patches.patch}"
 
 
 def text_slug(use: EncoderUse, max_tokens: int) -> str:
@@ -37,7 +42,8 @@ class Sources:
     Args:
         dataset: name of the data set.
         task: its task.
-        data: folder that holds `prepared/`, `images/`, `features/`, `captions/` and `rationales/`.
+        data: folder that holds `prepared/`, `images/`, `features/`, `patch-features/`, `captions/` and
+            `rationales/`.
     """
 
     def __init__(self, dataset: str, task: str, data: Path = Path("data")):
@@ -46,18 +52,18 @@ class Sources:
         self.prepared = data / "prepared" / dataset / task
         self.images = data / "images" / dataset
         self._image_features = data / "features" / dataset
+        self._patch_features = data / "patch-features" / dataset
         self._text_features = data / "text-features" / dataset / task
         self._captions = data / "captions" / dataset
         self._rationales = data / "rationales" / dataset / task
 
-    def image_features(self, encoder: str, size: int, grid: int = 1, patch: int | None = None) -> Path:
+    def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:
         """Folder of a frozen image encoder's features."""
-        return self._image_features / image_slug(encoder, size, grid, patch)
+        return self._image_features / image_slug(encoder, size, grid)
 
     def patch_features(self, patches: Patches) -> Path:
         """Folder of the features of patches that are each seen alone."""
-        assert patches.encoder is not None
-        return self.image_features(patches.encoder, patches.size, patch=patches.patch)
+        return self._patch_features / patch_slug(patches)
 
     def rationales(self, labels: str) -> Path:
         """File of a source's rationale labels."""

@@ -73,6 +73,7 @@ wildcard_constraints:
     task="[a-z0-9_]+",
     method="[a-z0-9_]+",
     captioner="[a-z0-9_]+",
+    joint="[a-z0-9_]+",
     target="[a-z0-9_]+",
     seed=r"\d+",
 

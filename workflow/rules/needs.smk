@@ -7,7 +7,7 @@ from crisisweave.config.published import load_published
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.datasets.loaders import dataset_folder
 from crisisweave.datasets.raw import images_digest, task_digest
-from crisisweave.layout import image_slug, text_slug
+from crisisweave.layout import image_slug, patch_slug, text_slug
 
 TEMPLATES = Path(workflow.basedir) / "src/crisisweave/reporting/templates"
 
@@ -110,6 +110,12 @@ def method_config(wildcards):
     return {**config, "family_version": family_version(method.family)}
 
 
+def joint_of_run(wildcards):
+    """The joint encoder of a run's method; null where it has none."""
+    name = method_of(wildcards).joint
+    return None if name is None else stated(PROFILE.joint(name), exclude=DESCRIPTIVE)
+
+
 def image_side(wildcards):
     """The size of the images that a run's method reads; null where it reads none."""
     settings = PROFILE.dataset(wildcards.dataset)
@@ -185,6 +191,65 @@ def captioner_inputs(wildcards):
     }
 
 
+def joint_config(wildcards):
+    """A joint encoder without what it says to the reader."""
+    return stated(PROFILE.joint(wildcards.joint), exclude=DESCRIPTIVE)
+
+
+def joint_inputs(wildcards):
+    """What a joint encoder that is trained by the workflow learns from; a published one is imported."""
+    settings = PROFILE.joint(wildcards.joint)
+    if settings.training is None:
+        return {}
+    source = settings.training.dataset
+    return {
+        "truth": f"data/{PROFILE.dataset(source).folder}/truth/images.jsonl",
+        "instances": prepared(source, settings.training.tasks),
+        **patch_inputs(settings.patches, source),
+    }
+
+
+def patch_inputs(patches, dataset):
+    """What a joint encoder reads of a data set's images."""
+    index = f"data/images/{dataset}/index.parquet"
+    if patches.encoder is None:
+        return {"images": index, "pixels": f"data/images/{dataset}/pixels.u8"}
+    slug = patch_slug(patches)
+    return {
+        "images": index,
+        "patches": f"data/patch-features/{dataset}/{slug}/features.npy",
+    }
+
+
+def patch_feature_sets():
+    """Every encoding of patches of the profile: (data set, slug) → a joint encoder that reads it."""
+    sets = {}
+    for run in RUNS:
+        name = PROFILE.method(run.dataset, run.task, run.method).joint
+        if name is None or PROFILE.joint(name).patches.encoder is None:
+            continue
+        settings = PROFILE.joint(name)
+        targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
+        for dataset in [run.dataset, *targets]:
+            sets[dataset, patch_slug(settings.patches)] = name
+        if settings.training is not None:
+            sets[settings.training.dataset, patch_slug(settings.patches)] = name
+    return sets
+
+
+PATCH_FEATURES = patch_feature_sets()
+
+
+def joint_of_patches(wildcards):
+    """A joint encoder that reads an encoding of patches."""
+    return PATCH_FEATURES[wildcards.dataset, wildcards.slug]
+
+
+def patches_of(wildcards):
+    """How images are cut up for it, whichever encoder says so."""
+    return stated(PROFILE.joint(joint_of_patches(wildcards)).patches)
+
+
 def caption_inputs(wildcards):
     """Images to caption, and the truth to score against where there is one."""
     settings = PROFILE.captioner(wildcards.captioner)
@@ -209,7 +274,16 @@ def run_inputs(wildcards):
     return {
         "instances": f"data/prepared/{dataset}/{task}/instances.parquet",
         **modality_inputs(method_of(wildcards), dataset, task),
+        **learned_rationales(method_of(wildcards), dataset, task),
     }
+
+
+def learned_rationales(settings, dataset, task):
+    """The text rationales that a method learns from."""
+    if settings.rationales is None or not settings.rationales.alpha:
+        return {}
+    source = settings.rationales.labels
+    return {"rationale_labels": f"data/rationales/{dataset}/{task}/{source}.jsonl"}
 
 
 def transfer_inputs(wildcards):
@@ -280,6 +354,9 @@ def modality_inputs(settings, dataset, task):
         else:
             slug = image_slug(settings.image.name, settings.image.size)
             inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
+    if settings.joint is not None:
+        inputs["joint"] = f"data/joint/{settings.joint}/model.safetensors"
+        inputs |= patch_inputs(PROFILE.joint(settings.joint).patches, dataset)
     if settings.text is not None and not settings.text.tuned:
         slug = text_slug(settings.text, settings.max_tokens)
         inputs["text_features"] = (
@@ -477,6 +554,9 @@ IMAGE_STORES = [
 ]
 IMAGE_ENCODINGS = [
     f"data/features/{n}/{slug}/features.npy" for n, slug in IMAGE_FEATURES
+]
+PATCH_ENCODINGS = [
+    f"data/patch-features/{n}/{slug}/features.npy" for n, slug in PATCH_FEATURES
 ]
 TEXT_ENCODINGS = [
     f"data/text-features/{n}/{task}/{slug}/features.npy"

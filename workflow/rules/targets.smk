@@ -16,6 +16,7 @@ rule prepare_all:
 rule encode_all:
     input:
         IMAGE_ENCODINGS,
+        PATCH_ENCODINGS,
         TEXT_ENCODINGS,
 
 

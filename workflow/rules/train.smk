@@ -31,6 +31,7 @@ rule train:
             threads=THREADS,
             shorter_side=image_side,
             captioner=captioner_of_run,
+            joint=joint_of_run,
         ),
     message:
         "Train {wildcards.method} on {wildcards.dataset}/{wildcards.task}, seed {wildcards.seed}"

@@ -7,12 +7,10 @@ complete.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -25,22 +23,12 @@ from crisisweave.captioning.inputs import Images, read_images, read_references, 
 from crisisweave.captioning.prefix import PrefixCaptioner
 from crisisweave.captioning.similarity import DualEncoderScorer
 from crisisweave.captioning.tokenizer import end_token, learn_tokenizer
-from crisisweave.config.captioner import CaptionerConfig, DualEncoder, Optimisation
+from crisisweave.config.captioner import CaptionerConfig, DualEncoder
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import atomic_path, sha256_file, write_csv, write_json
-from crisisweave.progress import track
 from crisisweave.seeding import best_device, seed_everything
+from crisisweave.training.minimise import Best, minimise
 from crisisweave.training.record import Meter
-
-SCORING_BATCH = 256
-
-
-class Outcome(NamedTuple):
-    """Epoch (from 1) whose weights were kept, its dev loss, and one row per epoch."""
-
-    best_epoch: int
-    dev_loss: float
-    history: list[dict[str, float]]
 
 
 def train_captioner(
@@ -125,7 +113,7 @@ def fit_language(
     captions: Sequence[Sequence[str]],
     rows: Mapping[str, list[int]],
     seed: int,
-) -> Outcome:
+) -> Best:
     """Teach mapper and language model the captions, token by token."""
     assert config.training is not None
     model, drop = captioner.model, config.training.feature_dropout
@@ -144,7 +132,7 @@ def fit_language(
         total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum", ignore_index=-100)
         return total, sum(len(caption) for caption in own)
 
-    return fit(model, loss, rows, config.training, seed, f"train captioner {config.name}")
+    return minimise(model, loss, rows, config.training, seed, f"train captioner {config.name}")
 
 
 def fit_scorer(
@@ -154,7 +142,7 @@ def fit_scorer(
     captions: Sequence[Sequence[str]],
     rows: Mapping[str, list[int]],
     seed: int,
-) -> Outcome:
+) -> Best:
     """Teach the scorer which caption belongs to which image."""
     device = scorer.log_scale.device
     generator = torch.Generator().manual_seed(seed)
@@ -168,54 +156,7 @@ def fit_scorer(
         texts = [captions[row][pick] for row, pick in zip(batch, picks, strict=True)]
         return scorer.loss(images.features[batch].to(device), texts) * len(batch), len(batch)
 
-    return fit(scorer, loss, rows, config, seed, "train image–text scorer")
-
-
-def fit(
-    module: nn.Module,
-    loss: Callable[[Sequence[int]], tuple[Tensor, int]],
-    rows: Mapping[str, list[int]],
-    config: Optimisation,
-    seed: int,
-    title: str,
-) -> Outcome:
-    """Minimise a loss over the rows of train; leave the module with the weights of its best epoch on dev.
-
-    Args:
-        loss: rows → summed loss and the number of terms that it sums.
-    """
-    optimiser = torch.optim.AdamW(_groups(module, config.weight_decay), lr=config.lr, fused=True)
-    generator = torch.Generator().manual_seed(seed)
-    per_epoch = -(-len(rows["train"]) // config.batch_size)
-    steps = config.epochs * per_epoch
-    warmup = max(1, round(config.warmup * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda s: min((s + 1) / warmup, (steps - s) / max(1, steps - warmup))
-    )
-    best: tuple[float, int, dict[str, Tensor]] | None = None
-    history: list[dict[str, float]] = []
-    for epoch in track(range(1, config.epochs + 1), title):
-        module.train()
-        order = [rows["train"][i] for i in torch.randperm(len(rows["train"]), generator=generator).tolist()]
-        summed, terms = 0.0, 0
-        for start in range(0, len(order), config.batch_size):
-            total, n = loss(order[start : start + config.batch_size])
-            optimiser.zero_grad(set_to_none=True)
-            (total / n).backward()
-            nn.utils.clip_grad_norm_(module.parameters(), config.clip)
-            optimiser.step()
-            schedule.step()
-            summed, terms = summed + float(total.detach()), terms + n
-        dev_loss = _mean_loss(module, loss, rows["dev"])
-        history.append({"epoch": epoch, "train_loss": summed / terms, "dev_loss": dev_loss})
-        if best is None or dev_loss < best[0]:
-            best = (dev_loss, epoch, copy.deepcopy(module.state_dict()))
-        elif epoch - best[1] >= config.patience:
-            break
-    assert best is not None
-    module.load_state_dict(best[2])
-    module.eval()
-    return Outcome(best[1], best[0], history)
+    return minimise(scorer, loss, rows, config, seed, "train image–text scorer")
 
 
 def encode_captions(
@@ -226,22 +167,6 @@ def encode_captions(
         [torch.tensor([*encoded.ids[: longest - 1], end]) for encoded in tokenizer.encode_batch(list(own))]
         for own in captions
     ]
-
-
-def _mean_loss(
-    module: nn.Module, loss: Callable[[Sequence[int]], tuple[Tensor, int]], rows: Sequence[int]
-) -> float:
-    module.eval()
-    with torch.inference_mode():
-        parts = [loss(rows[i : i + SCORING_BATCH]) for i in range(0, len(rows), SCORING_BATCH)]
-    return sum(float(total) for total, _ in parts) / sum(n for _, n in parts)
-
-
-def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay spares biases and normalisation (vectors), as is usual for transformers."""
-    matrices = [p for p in module.parameters() if p.ndim > 1]
-    vectors = [p for p in module.parameters() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
 def _check_grid(config: CaptionerConfig, cells: int, features: Path) -> None:

@@ -45,6 +45,8 @@ STEPS = {
     "audit": Step(1),
     "features": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captioner": Step(1, _LEARNING),
+    "patch-features": Step(1, (*_LEARNING, *_WEIGHTS)),
+    "joint": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captions": Step(1, ("sacrebleu", "rouge-score", "pycocoevalcap", *_LEARNING)),
     "train": Step(3, (*_LEARNING, *_WEIGHTS)),
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
@@ -56,7 +58,15 @@ STEPS = {
     "aggregate": Step(3, _SCORES),
     "report": Step(2, ("jinja2", "vl-convert-python", *_PIXELS)),
 }
-FAMILY_VERSIONS = {"text": 1, "image": 1, "concat": 1, "cmb": 1, "decision": 1}
+FAMILY_VERSIONS = {
+    "text": 1,
+    "image": 1,
+    "concat": 1,
+    "cmb": 1,
+    "decision": 1,
+    "joint": 1,
+    "rationale": 1,
+}
 """Method family → version: raised instead of the step's, it makes that family's runs alone stale."""
 
 

@@ -70,7 +70,7 @@ def encode_images(store: ImageStore, encoder: str, size: int, grid: int, out: Pa
 def encode_patches(store: ImageStore, patches: Patches, out: Path) -> None:
     """Encode every patch of every image of a store, each alone.
 
-    Writes `features.npy`, float16 (n, P, D), to save half of what is much; row i is row i of the store's index.
+    Writes `features.npy`, float16 (n, P, D), half of what is much; row i is row i of the store's index.
     """
     assert patches.encoder is not None
     device = best_device()

@@ -41,6 +41,7 @@ class JointEncoder(nn.Module):
         patches: as given.
         grid: rows and columns of patches.
         star: id of the token `*`.
+        mask: id of the token that stands for a masked one.
         grey: a grey patch as the patch embedding reads it (D,).
     """
 
@@ -56,6 +57,7 @@ class JointEncoder(nn.Module):
         self.patches = patches
         self._tokenizer = tokenizer
         self.star: int = tokenizer.token_to_id(STAR)
+        self.mask: int = tokenizer.token_to_id("[MASK]")
         width = network.shape.patch_dim
         # Pixels at mid-grey are zero once normalised; of features, `fit_patches` says what grey is.
         self.register_buffer("grey", torch.zeros(width))
@@ -94,6 +96,10 @@ class JointEncoder(nn.Module):
     def embed(self, x: JointInput) -> tuple[Tensor, Tensor]:
         """Embeddings of tokens (B, L, d) and patches (B, P, d), with positions and types."""
         return self.network.embed(x.tokens.ids, x.tokens.types, x.patches)
+
+    def apart(self, x: JointInput) -> tuple[Tensor, Tensor]:
+        """States of tokens (B, L, d) and of patches (B, P, d) that have not seen each other."""
+        return self.network.apart(*self.embed(x), x.tokens.mask)
 
     def encode(
         self, tokens: Tensor, patches: Tensor, mask: Tensor, attentions: list[Tensor] | None = None

@@ -25,4 +25,4 @@ def _joint(name: str) -> JointEncoder:
 
 
 PRETRAINED = Encoders(load_text_encoder, load_image_encoder, _joint)
-"""Each with its published weights, from packages and this machine's caches; joint ones as the workflow made them."""
+"""Each with its published weights, from packages and caches; joint encoders as the workflow made them."""

@@ -121,7 +121,7 @@ class RationaleClassifier(Classifier):
         return joint_input(self.joint, batch)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Class scores (B, C) on the rationale alone; while stage 1 is trained, its own on the whole input."""
+        """Class scores (B, C) on the rationale alone; in training of stage 1, its own on the whole input."""
         return self.full(batch) if self._phase == "extract" else self._on_rationale(self.joint_input(batch))
 
     def full(self, batch: Batch) -> Tensor:
@@ -156,7 +156,8 @@ class RationaleClassifier(Classifier):
         alone = self.settings.patches == "rationale_transport"
         rows = selected if alone else x.tokens.words >= 0
         cost = cosine_cost(states.tokens, states.patches)
-        plan = ipot(cost, rows, None, self.settings.beta, self.settings.steps)
+        all_patches = rows.new_ones(len(rows), cost.shape[2])
+        plan = ipot(cost, rows, all_patches, self.settings.beta, self.settings.steps)
         return plan.masked_fill(~selected[:, :, None], 0.0).amax(dim=1)
 
 

@@ -7,23 +7,29 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import RunConfig
 from crisisweave.encoders.provider import PRETRAINED, Encoders
 from crisisweave.errors import WeightsError
 from crisisweave.files import sha256_file, write_bytes
-from crisisweave.layout import Sources
+from crisisweave.layout import Sources, joint_folder
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.registry import build_model
 
 
-def data_digest(config: MethodConfig, sources: Sources) -> str:
+def data_digest(run: RunConfig, sources: Sources) -> str:
     """SHA-256 over the files that a run's numbers depend on."""
+    config, joint = run.method, run.joint
     files = [sources.prepared / "instances.parquet"]
     if config.image is not None:
         files.append(sources.images / "index.parquet")
         if not config.image.tuned:
             files.append(sources.image_features(config.image.name, config.image.size) / "features.npy")
+    if joint is not None:
+        files += [sources.images / "index.parquet", joint_folder(joint.name) / "model.safetensors"]
+        if joint.patches.encoder is not None:
+            files.append(sources.patch_features(joint.patches) / "features.npy")
+    if config.rationales is not None and config.rationales.alpha:
+        files.append(sources.rationales(config.rationales.labels))
     if config.text is not None and not config.text.tuned:
         files.append(sources.text_features(config) / "features.npy")
     if config.captioner is not None:

@@ -92,7 +92,7 @@ def train(
     train_examples = Examples(rows["train"], model, method, sources, gold)
     dev_examples = Examples(rows["dev"], model, method, sources)
     _fit_frozen(model, train_examples)
-    digest = data_digest(method, sources)
+    digest = data_digest(config, sources)
     # The versions are part of the key: half a run of older code is not gone on with.
     versions = f"v{STEPS['train'].version}.{family_version(method.family)}"
     key = f"{config.digest()[:16]}-{digest[:16]}-{versions}"
