@@ -74,6 +74,28 @@ class Pretraining(Optimisation):
     """Weight of the word–patch alignment loss."""
 
 
+class HubModel(StrictModel):
+    """A model on a hub."""
+
+    repository: str
+    revision: str | None = Field(pattern=r"^[0-9a-f]{40}$")
+    """The whole commit hash, so that the same name always means the same weights. Null where the project could
+    not see it: until the user fills it in, nothing is fetched or loaded."""
+
+    def encoder_name(self, joint: str) -> str:
+        """The model by the name under which it is fetched.
+
+        Raises:
+            ConfigError: its revision is not filled in.
+        """
+        if self.revision is None:
+            raise ConfigError(
+                f"config/joint/{joint}.yaml: hub.revision is null; fill in the commit hash of "
+                f"{self.repository} that you want, as its page on the hub shows it"
+            )
+        return f"hub:{self.repository}@{self.revision}"
+
+
 class JointConfig(StrictModel):
     """One joint encoder, complete."""
 
@@ -86,8 +108,7 @@ class JointConfig(StrictModel):
     """Longest text in tokens that it has positions for."""
     transformer: Transformer | None = None
     training: Pretraining | None = None
-    hub: str | None = Field(default=None, pattern=r"^[^@\s]+@[0-9a-f]{40}$")
-    """<repo>@<revision>: the whole commit hash, so that the same name always means the same weights."""
+    hub: HubModel | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> JointConfig:

@@ -78,6 +78,12 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
     for run in profile.runs():
         method = profile.method(run.dataset, run.task, run.method)
         encoders += [use.name for use in (method.text, method.image) if use is not None]
+        if method.joint is not None:
+            joint = profile.joint(method.joint)
+            if joint.patches.encoder is not None:
+                encoders.append(joint.patches.encoder)
+            if joint.hub is not None:
+                encoders.append(joint.hub.encoder_name(joint.name))
         if method.captioner is not None:
             captioner = profile.captioner(method.captioner)
             encoders.append(captioner.image.encoder)

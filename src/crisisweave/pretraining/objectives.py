@@ -84,7 +84,7 @@ class Objectives(nn.Module):
     def _alignment(self, x: JointInput) -> Tensor:
         """InfoNCE over the transport distances of every text to every image of the batch (B², L, P)."""
         words, patches = self.encoder.apart(x)
-        n, length = words.shape[:2]
+        n = len(words)
         real = (x.tokens.words >= 0).repeat_interleave(n, dim=0)
         cost = cosine_cost(words.repeat_interleave(n, dim=0), patches.repeat(n, 1, 1))
         plan = ipot(cost.detach(), real, real.new_ones(n * n, patches.shape[1]), steps=ALIGNMENT_STEPS)

@@ -62,7 +62,7 @@ def read_pairs(
     """
     references = read_references(truth)
     tables = [pd.read_parquet(path, columns=["instance_id", "text"]) for path in instances]
-    tweets = dict(pd.concat(tables).drop_duplicates("instance_id").itertuples(index=False))
+    tweets: dict[str, str] = dict(pd.concat(tables).drop_duplicates("instance_id").itertuples(index=False))
     names = sorted(
         name for name in tweets if splits.get(name) in ("train", "dev") and references.get(name) is not None
     )

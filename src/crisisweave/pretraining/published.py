@@ -26,7 +26,7 @@ def import_hub(config: JointConfig, out: Path) -> None:
         WeightsError: the model is not in the cache.
     """
     assert config.hub is not None
-    name = parse(f"hub:{config.hub}")
+    name = parse(config.hub.encoder_name(config.name))
     prepare_torchvision()
     from transformers import AutoTokenizer, ViltModel
 
@@ -36,11 +36,11 @@ def import_hub(config: JointConfig, out: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(name.model, use_fast=True, **where)
     except OSError as error:
         raise missing_from_hub(name) from error
-    made = model.config
+    made: Any = model.config
     if (made.image_size, made.patch_size) != (config.patches.size, config.patches.patch):
         raise ConfigError(
-            f"joint encoder {config.name}: {config.hub} reads images of {made.image_size} pixels in patches of "
-            f"{made.patch_size}; set patches.size and patches.patch to that"
+            f"joint encoder {config.name}: {name.model} reads images of {made.image_size} pixels in patches "
+            f"of {made.patch_size}; set patches.size and patches.patch to that"
         )
     network = Vilt(
         ViltShape(
