@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -111,11 +111,48 @@ def _named(kind: str, name: str, model: type[Any], config_dir: Path) -> Any:
         known = [p.stem for p in sorted((config_dir / kind).glob("*.yaml"))]
         hint = nearest(name, known) if known else f"add {path}"
         raise ConfigError(f"{path}: there is no entry '{name}' in {kind}; {hint}")
-    values = dataset_values(path, config_dir) if model is DatasetConfig else read_yaml(path)
+    if model is DatasetConfig:
+        values = dataset_values(path, config_dir)
+    elif model is MethodConfig:
+        values = method_values(name, config_dir)
+    else:
+        values = read_yaml(path)
     config = validate(model, values, str(path))
     if config.name != name:
         raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
     return config
+
+
+def method_values(
+    name: str, config_dir: Path, layers: Sequence[Mapping[str, Mapping[str, Any]]] = ()
+) -> dict[str, Any]:
+    """The values of a method's file, with changes laid over them.
+
+    With `like: <other>`, a file says only where it differs from another one; what is changed of that one is
+    changed here too, so that variants of a method stay variants of it.
+
+    Args:
+        name: of the method.
+        config_dir: holds `methods/`.
+        layers: method → changed keys; `*` stands for every method that is trained.
+    """
+    path = config_dir / "methods" / f"{name}.yaml"
+    own = read_yaml(path)
+    like = own.pop("like", None)
+    values: dict[str, Any] = {}
+    if like is not None:
+        if not (config_dir / "methods" / f"{like}.yaml").is_file() or like == name:
+            raise ConfigError(f"{path}: there is no other method '{like}' to be like; name one")
+        values = method_values(like, config_dir, layers)
+    values = merged(values, own)
+    for layer in layers:
+        if like is None and not values.get("members"):
+            # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
+            lacking = {"text", "image", "captioner", "joint", "rationales"} - set(values)
+            common = layer.get("*", {})
+            values = merged(values, {k: v for k, v in common.items() if k not in lacking})
+        values = merged(values, layer.get(name, {}))
+    return values
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -302,15 +339,9 @@ class Profile:
         """The method's config with the profile's and the experiment's changes laid over it."""
         key = (dataset, task, name)
         if key not in self._methods:
-            base: MethodConfig = _named("methods", name, MethodConfig, self.config_dir)
-            values = read_yaml(self.config_dir / "methods" / f"{name}.yaml")
-            for layer in (self.config.override, self.experiment(dataset, task).override):
-                if not base.is_decision:
-                    common = layer.get("*", {})
-                    # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
-                    lacking = {"text", "image", "captioner", "joint", "rationales"} - set(values)
-                    values = merged(values, {k: v for k, v in common.items() if k not in lacking})
-                values = merged(values, layer.get(name, {}))
+            _named("methods", name, MethodConfig, self.config_dir)
+            layers = (self.config.override, self.experiment(dataset, task).override)
+            values = method_values(name, self.config_dir, layers)
             where = f"{self.config_dir / 'methods' / name}.yaml with the changes of {self.path}"
             self._methods[key] = validate(MethodConfig, values, where)
         return self._methods[key]
