@@ -1,0 +1,70 @@
+"""RISE (Petsiuk, Das and Saenko 2018, "RISE: Randomized input sampling for explanation of black-box models").
+
+The masks are drawn once for a grid and shared by all images: drawing them again for each image costs more
+than it brings, and two images are then compared by the same questions.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from crisisweave.encoders.joint import JointInput
+from crisisweave.encoders.text import Tokens
+from crisisweave.rationales.extractors.explained import Explained, of_class, reading
+from crisisweave.rationales.masking import masked
+
+MASKS = 1000
+"""Masks per image; the paper takes 4,000 for 224² pixels (section 4.1)."""
+CELLS = 7
+"""Cells along a side of a mask before it is enlarged, as in the paper."""
+SHOWN = 0.5
+"""Probability that a cell is shown, as in the paper."""
+_SEED = 0
+_BATCH = 256
+
+
+@lru_cache(maxsize=4)
+def rise_masks(grid: tuple[int, int], number: int = MASKS) -> Tensor:
+    """Shares of each patch that are shown (number, P), in [0, 1].
+
+    Section 3.2: binary cells, enlarged bilinearly to one cell more than the image and cut out at a random
+    place. Where a grid has no more patches than cells along a side, a patch is shown or not.
+    """
+    generator = torch.Generator().manual_seed(_SEED)
+    rows, columns = (min(CELLS, side) for side in grid)
+    tall, wide = math.ceil(grid[0] / rows), math.ceil(grid[1] / columns)
+    cells = (torch.rand((number, 1, rows + 1, columns + 1), generator=generator) < SHOWN).float()
+    large = F.interpolate(cells, ((rows + 1) * tall, (columns + 1) * wide), mode="bilinear")[:, 0]
+    top = torch.randint(tall, (number, 1), generator=generator) + torch.arange(grid[0])
+    left = torch.randint(wide, (number, 1), generator=generator) + torch.arange(grid[1])
+    each = torch.arange(number)[:, None, None]
+    return large[each, top[:, :, None], left[:, None, :]].flatten(1)
+
+
+def rise(classifier: Explained, x: JointInput, target: Tensor) -> Tensor:
+    """Mean probability of the class over the masks that show a patch (B, P), between 0 and 1.
+
+    Equation 4, the expectation given that the patch is shown, with the masks' own shares in place of their
+    expected ones: with a finite number of masks, a patch must not gain from being shown more often.
+    """
+    batch, device = len(x.patches), x.patches.device
+    masks = rise_masks(classifier.encoder.grid).to(device)
+    at_once = max(1, _BATCH // batch)
+    mass = torch.zeros((batch, masks.shape[1]), dtype=torch.float64, device=device)
+    with reading(classifier, gradients=False):
+        for block in masks.split(at_once):
+            n = len(block)
+            repeated = JointInput(
+                Tokens(*(part.repeat_interleave(n, dim=0) for part in x.tokens)),
+                x.patches.repeat_interleave(n, dim=0),
+            )
+            hidden = masked(repeated, classifier.encoder, None, block.repeat(batch, 1))
+            probabilities = classifier.scores(hidden).float().softmax(dim=1)
+            of_target = of_class(probabilities, target.repeat_interleave(n)).view(batch, n)
+            mass += of_target.double() @ block.double()
+    return (mass / masks.double().sum(dim=0)).to(x.patches.dtype)

@@ -1,0 +1,83 @@
+"""From scores to a choice: which patches belong to a rationale.
+
+A score says something only where it differs. Of patches that all have the same score none is chosen, so that
+an image to which nothing was carried over (no word in the rationale, or a plan over a single token, which is
+uniform) has no rationale instead of an arbitrary one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from crisisweave.config.method import Rationales
+
+# Deviations of a score that come from rounding alone, as a share of the scores' size.
+_ROUNDING = 1e-5
+
+
+def transported_mass(plan: Tensor, rationale: Tensor) -> Tensor:
+    """Patch scores `s_j = max_{i ∈ R} T_ij`: the most that any one rationale token sends to a patch.
+
+    Args:
+        plan: transport plans (B, L, P).
+        rationale: True at tokens of the rationale (B, L).
+
+    Returns:
+        (B, P); 0 everywhere for a tweet without any rationale token.
+    """
+    if not plan.shape[1]:
+        return plan.new_zeros(plan.shape[0], plan.shape[2])
+    return plan.masked_fill(~rationale[:, :, None], 0.0).amax(dim=1)
+
+
+def by_z_score(scores: Tensor, z: float) -> Tensor:
+    """Patches more than `z` standard deviations above their image's mean (ViLT's own demo, z = 1).
+
+    Args:
+        scores: (B, P).
+        z: threshold.
+
+    Returns:
+        (B, P) bool; none where all scores of an image are the same.
+    """
+    scores = scores.double()
+    deviation = (scores - scores.mean(dim=1, keepdim=True)).square().mean(dim=1, keepdim=True).sqrt()
+    return (scores > scores.mean(dim=1, keepdim=True) + z * deviation) & _differs(scores)
+
+
+def by_share(scores: Tensor, share: float) -> Tensor:
+    """The highest-scoring share of each image's patches, to the nearest whole number and at least one.
+
+    Args:
+        scores: (B, P).
+        share: in (0, 1].
+
+    Returns:
+        (B, P) bool; none where all scores of an image are the same.
+    """
+    count = max(1, round(share * scores.shape[1]))
+    return top(scores, torch.full((len(scores),), count)) & _differs(scores)
+
+
+def top(scores: Tensor, counts: Tensor) -> Tensor:
+    """The `counts` (B,) highest of each row's scores (B, n), as (B, n) bool; ties go to the earlier one."""
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    place = torch.empty_like(order)
+    place.scatter_(1, order, torch.arange(scores.shape[1], device=scores.device).expand_as(order))
+    return place < counts.to(scores.device)[:, None]
+
+
+def select_patches(scores: Tensor | None, settings: Rationales) -> Tensor | None:
+    """The patches that a method keeps: its scores (B, P) → (B, P) bool. None for text alone."""
+    if scores is None:
+        return None
+    return by_z_score(scores, settings.z) if settings.select == "z_score" else by_share(scores, settings.top)
+
+
+def _differs(scores: Tensor) -> Tensor:
+    """Whether a row's scores differ by more than rounding (B, 1)."""
+    if not scores.shape[1]:
+        return scores.new_zeros((len(scores), 1), dtype=torch.bool)
+    spread = scores.amax(dim=1, keepdim=True) - scores.amin(dim=1, keepdim=True)
+    return spread > _ROUNDING * scores.abs().amax(dim=1, keepdim=True)
