@@ -214,6 +214,13 @@ def test_mistakes_are_one_sentence(project: Project) -> None:
         with pytest.raises(kind, match=message):
             make(**changes)  # type: ignore[arg-type]
         assert not OUT.exists()
+    table = pd.read_parquet(RUN / "rationales.parquet")
+    table.loc[table["extractor"] == "rise", "target"] = "another"
+    table.to_parquet(RUN / "rationales.parquet")
+    with pytest.raises(
+        ConfigError, match=r"0 tweets can .* \(60 rows .* classes, .* choose other extractors"
+    ):
+        make()
     (RUN / "rationales.parquet").unlink()
     with pytest.raises(DataError, match="no such file; run `crisisweave explain`"):
         make()

@@ -21,6 +21,7 @@ from crisisweave.study.pairs import Candidate, candidates, one_per_tweet
 from crisisweave.study.pictures import rationale_picture
 
 CHECKS = 2
+MIN_ITEMS = 2
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,12 @@ def make_study(
     found = candidates(rationales, sources.prepared, a, b)
     drawn = one_per_tweet(found.rows, seed)
     if len(drawn) < items + CHECKS:
+        other, same = found.left_out["other_class"], found.left_out["same_patches"]
+        remedy = f"ask for --items {len(drawn) - CHECKS} or fewer"
         raise ConfigError(
-            f"{rationales}: {len(drawn)} tweets can be compared and {items} items with {CHECKS} attention "
-            f"checks need {items + CHECKS}; ask for --items {max(0, len(drawn) - CHECKS)} or fewer"
+            f"{rationales}: {len(drawn)} tweets can be compared ({other} rows are explained for different "
+            f"classes, {same} with the same patches) and {items} items with {CHECKS} attention checks need "
+            f"{items + CHECKS}; {remedy if len(drawn) >= MIN_ITEMS + CHECKS else 'choose other extractors'}"
         )
     arrangement = _arrange(drawn[:items], config, seed)
     shown = _draw(arrangement, drawn[items : items + CHECKS], ImageStore(sources.images))
