@@ -14,12 +14,14 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from crisisweave.config.profile import Profile
 from crisisweave.config.published import load_published
@@ -35,6 +37,7 @@ from crisisweave.reporting.datasets import About
 from crisisweave.reporting.explained import Explained, read_truth
 from crisisweave.reporting.methods import Description
 from crisisweave.reporting.pages import report
+from crisisweave.reporting.rationale_scores import COMPARATORS, METRICS, OWN
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 DATASET, TASK = "demo", "humanitarian"
@@ -43,6 +46,8 @@ KINDS = {"cmb": 0.93, "concat": 0.85, "decision_mean": 0.78, "image": 0.7, "text
 COPIES, SEEDS = 20, range(1, 6)
 EXPLAINED, GRID = "concat", 7
 """Method that is given rationales, and its patches in a row."""
+WORDS, PATCHES = list(COMPARATORS)[:3], list(COMPARATORS)[3:]
+"""Comparators that choose words, and patches."""
 
 
 def main() -> None:
@@ -56,7 +61,8 @@ def main() -> None:
         table = pd.read_parquet(prepared / "instances.parquet")
         runs = [make_run(root, profile, table, method, seed) for method in KINDS for seed in SEEDS]
         tables = root / "results/tables"
-        aggregate(runs, tables, [path for run in runs for path in run.glob("history.csv")])
+        explained = [make_scores(root, table, seed) for seed in SEEDS]
+        aggregate(runs, tables, [path for run in runs for path in run.glob("history.csv")], explained)
         multiply(tables)
         truth = root / profile.dataset(DATASET).folder / "truth"
         rationales = make_rationales(root, table, truth)
@@ -168,34 +174,70 @@ def make_run(root: Path, profile: Profile, table: pd.DataFrame, method: str, see
 
 
 def make_rationales(root: Path, table: pd.DataFrame, truth: Path) -> Path:
-    """Rationales of the test rows: what the generator marked, with a fifth of words and patches exchanged."""
+    """Rationales of the test rows: the method's own are nearly the truth, others choose as much at random."""
     rows = table[(table["split"] == "test") & table["label"].notna()]
+    known = read_truth(truth, rows, root / "images" / DATASET)
     store = ImageStore(root / "images" / DATASET)
-    known = read_truth(truth, rows, store)
     generator = np.random.default_rng(0)
-    columns, lines = (np.arange(GRID) + 0.5) / GRID, []
-    for row in rows.itertuples():
-        height, width = store.image(int(store.rows([row.instance_id])[0])).shape[:2]
-        side = min(height, width)
-        x, y = np.meshgrid((width - side) // 2 + columns * side, (height - side) // 2 + columns * side)
-        inside = np.zeros((GRID, GRID), dtype=bool)
-        for x0, y0, x1, y1 in known.boxes[row.instance_id]:
-            inside |= (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
-        words = str(row.text).split()
-        gold = np.isin(np.arange(len(words)), list(known.words[row.instance_id]))
-        scores = [0.8 * part + 0.2 * generator.random(part.shape) for part in (gold, inside.ravel())]
-        chosen = [(part > 0.5) ^ (generator.random(part.shape) < 0.05) for part in scores]
-        lines.append(
-            {
-                "instance_id": row.instance_id, "split": "test", "extractor": "method",
-                "target": str(row.label), "words": words, "word_scores": scores[0].astype(np.float32),
-                "word_selected": chosen[0], "grid_h": GRID, "grid_w": GRID,
-                "patch_scores": scores[1].astype(np.float32), "patch_selected": chosen[1],
-            }
-        )  # fmt: skip
+    lines = []
+    for row in rows.to_dict("records"):
+        height, width = store.image(int(store.rows([row["instance_id"]])[0])).shape[:2]
+        words = row["text"].split()
+        gold = np.isin(np.arange(len(words)), list(known.words[row["instance_id"]]))
+        carrying = _in_boxes(known.boxes[row["instance_id"]], width, height)
+        scores = [0.8 * part + 0.2 * generator.random(part.shape) for part in (gold, carrying)]
+        chosen = [(part > 0.5) ^ (generator.random(part.shape) < 0.03) for part in scores]
+        for extractor in (OWN, *COMPARATORS):
+            line = {
+                "instance_id": row["instance_id"], "split": "test", "extractor": extractor,
+                "target": str(row["label"]), "words": words, "grid_h": GRID, "grid_w": GRID,
+            }  # fmt: skip
+            for name, score, choice, without in (
+                ("word", scores[0], chosen[0], PATCHES),
+                ("patch", scores[1], chosen[1], WORDS),
+            ):
+                order = generator.permutation(len(score)) if extractor != OWN else np.arange(len(score))
+                is_there = extractor not in without
+                line[f"{name}_scores"] = score[order].astype(np.float32) if is_there else None
+                line[f"{name}_selected"] = choice[order] if is_there else None
+            lines.append(line)
     path = root / "rationales.parquet"
     write_parquet(path, pd.DataFrame(lines))
     return path
+
+
+def _in_boxes(boxes: Sequence[Sequence[float]], width: int, height: int) -> NDArray[np.bool_]:
+    """Patches whose centre lies in a box, row by row."""
+    side = min(width, height)
+    centres = (np.arange(GRID) + 0.5) / GRID * side
+    x, y = np.meshgrid((width - side) // 2 + centres, (height - side) // 2 + centres)
+    inside = np.zeros((GRID, GRID), dtype=bool)
+    for x0, y0, x1, y1 in boxes:
+        inside |= (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
+    return inside.ravel()
+
+
+def make_scores(root: Path, table: pd.DataFrame, seed: int) -> Path:
+    """Made-up scores of one run's rationales, in a folder as the step writes it."""
+    folder = root / "results" / DATASET / TASK / EXPLAINED / f"seed-{seed}"
+    rows = table[(table["split"] == "test") & table["label"].notna()]
+    generator = np.random.default_rng(seed)
+    parts = []
+    for extractor in (OWN, *COMPARATORS):
+        part = rows[["instance_id", "tweet_id", "split"]].assign(extractor=extractor)
+        for modality, without in (("text", PATCHES), ("image", WORDS)):
+            for metric in METRICS[modality] if extractor not in without else ():
+                part[metric.name] = generator.normal(0.8 if extractor == OWN else 0.4, 0.2, len(rows)).clip(
+                    0, 1
+                )
+                if metric.by_part and extractor == OWN:
+                    part[f"{metric.name}_{modality}"] = part[metric.name]
+        parts.append(part.drop(columns="iou_f1", errors="ignore"))
+    write_parquet(folder / "rationale_scores.parquet", pd.concat(parts, ignore_index=True))
+    which = {"dataset": DATASET, "task": TASK, "method": EXPLAINED, "seed": seed, "target": None}
+    splits = {"test": {extractor: {"n": len(rows)} for extractor in (OWN, *COMPARATORS)}}
+    write_json(folder / "rationales.json", {**which, "splits": splits})
+    return folder
 
 
 def copies(method: str) -> list[str]:
@@ -213,6 +255,10 @@ def multiply(folder: Path) -> None:
             record[key] = [{**row, "method": copy} for row in record[key] for copy in copies(row["method"])]
     write_json(folder / "tables.json", tables)
     write_json(folder / "details.json", details)
+    rationales = read_json(folder / "rationales.json")
+    for key in ("scores", "comparisons"):
+        rationales[key] = [{**row, "method": copy} for row in rationales[key] for copy in copies(EXPLAINED)]
+    write_json(folder / "rationales.json", rationales)
     for name in ("runs", "methods", "classes", "comparisons"):
         write_csv(folder / f"{name}.csv", pd.DataFrame(tables[name]))
     answers = pd.read_parquet(folder / "answers.parquet")

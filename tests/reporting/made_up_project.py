@@ -24,8 +24,8 @@ EVENTS = ['storm "Ann" & <b>sons</b>', "river'rise"]
 TWEETS = ["<script>alert('tweet')</script> Réfugiés 🌊", 'they said "run" & ran', "all is quiet"]
 METHODS = {"concat": 0.95, "text": 0.7, 'im"age': 0.1}
 """How often each is right."""
-EXPLAINED = "concat"
-"""The method that gives rationales."""
+EXPLAINED = {"concat": True, "text": False}
+"""The methods that give rationales, and whether of images too."""
 GRID = (4, 4)
 EXTRACTORS = {
     "words": ("attention", "gradient_input", "random_words"),
@@ -278,18 +278,58 @@ def rationale_row(
     return row
 
 
-def _rationales(root: Path, table: pd.DataFrame) -> Explained:
-    """What the steps write of the explained method's lowest seed."""
-    path = root / f"results/demo/harm/{EXPLAINED}/seed-0/rationales.parquet"
+def _extractors(with_patches: bool) -> list[str]:
+    return ["method", *EXTRACTORS["words"], *(EXTRACTORS["patches"] if with_patches else ())]
+
+
+def _rationales(root: Path, table: pd.DataFrame, method: str) -> Explained:
+    """What the steps write of an explained method's lowest seed."""
+    path = root / f"results/demo/harm/{method}/seed-0/rationales.parquet"
     generator = np.random.default_rng(0)
     rows = [
         rationale_row(row.instance_id, row.text, extractor, generator, row.split)
         for row in table[table["split"].isin(["dev", "test"])].itertuples()
-        for extractor in ("method", *EXTRACTORS["words"], *EXTRACTORS["patches"])
+        for extractor in _extractors(EXPLAINED[method])
     ]
     frame = pd.DataFrame(rows).astype({"grid_h": "Int64", "grid_w": "Int64"})
+    if not EXPLAINED[method]:
+        frame[["grid_h", "grid_w", "patch_scores", "patch_selected"]] = None
     write_parquet(path, frame)
     return Explained(0, path)
+
+
+def _rationale_scores(root: Path, table: pd.DataFrame, method: str, seed: int, target: str | None) -> Path:
+    """Scored rationales: the method's own are better than all others but `rise`."""
+    folder = root / f"results/demo/harm/{method}/seed-{seed}"
+    folder = folder / "transfer" / target if target else folder
+    parts = []
+    for split in ["heldout"] if target else ["dev", "test"]:
+        rows = table[table["split"] == split]
+        for extractor in _extractors(EXPLAINED[method]):
+            generator = np.random.default_rng([seed, len(extractor)])
+            level = 0.8 if extractor in ("method", "rise") else 0.3
+            part = rows[["instance_id", "tweet_id", "split"]].assign(extractor=extractor)
+            of_words = ["word_precision", "word_recall", "word_f1", "token_f1", "auprc", "selected_words"]
+            of_patches = ["patch_iou", "pointing_game", "energy_in_box", "deletion_auc", "selected_patches"]
+            faithful = ["comprehensiveness", "sufficiency"]
+            if extractor == "method" and EXPLAINED[method]:
+                faithful += [f"{name}_{part}" for name in faithful for part in ("text", "image")]
+            names = [*of_words, *of_patches, *faithful]
+            if extractor in EXTRACTORS["patches"]:
+                names = [*of_patches, *faithful]
+            elif extractor in EXTRACTORS["words"] or not EXPLAINED[method]:
+                names = [*of_words, *faithful]
+            for name in names:
+                value = 0.0 if name.startswith("sufficiency") else level
+                part[name] = value + generator.normal(0, 0.05, len(rows))
+            parts.append(part)
+    scores = pd.concat(parts, ignore_index=True)
+    write_parquet(folder / "rationale_scores.parquet", scores)
+    counts = scores.groupby(["split", "extractor"]).size()
+    splits = {s: {e: {"n": int(counts[s, e])} for e in counts[s].index} for s in counts.index.levels[0]}
+    which = {"dataset": "demo", "task": "harm", "method": method, "seed": seed, "target": target}
+    write_json(folder / "rationales.json", {**which, "splits": splits})
+    return folder
 
 
 def _config_and_history(folder: Path, dataset: str, method: str, seed: int) -> None:
@@ -335,7 +375,7 @@ def build_project(root: Path) -> Project:
             )
             for method in METHODS
         },
-        explained={("demo", "harm", EXPLAINED): _rationales(root, table)},
+        explained={("demo", "harm", method): _rationales(root, table, method) for method in EXPLAINED},
         truths={"demo": _truth(root, table)},
     )
     best = {"population": {}, "splits": {"test": {"n": 23, "expected_accuracy": 0.951, "accuracy": 0.962}}}
@@ -347,7 +387,14 @@ def build_project(root: Path) -> Project:
         for seed in (0, 1)
         for target in (None, "held<out>")
     ]
-    aggregate(runs, project.tables, [path for run in runs for path in run.glob("history.csv")])
+    histories = [path for run in runs for path in run.glob("history.csv")]
+    explained = [
+        _rationale_scores(root, table, method, seed, target)
+        for method in EXPLAINED
+        for seed in (0, 1)
+        for target in (None, "held<out>")
+    ]
+    aggregate(runs, project.tables, histories, explained)
     return project
 
 

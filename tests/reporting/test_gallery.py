@@ -358,13 +358,14 @@ def test_marks_and_outlines_stand_on_the_pages_of_explained_methods_only(make_re
     folder = make_report()
     for path in sorted(folder.glob("pages/gallery-*.html")):
         page, text = Parsed(path), path.read_text()
-        explained = "concat" in path.name
+        explained, pictures = "im_22_age" not in path.name, "concat" in path.name
         cards = text.count('<li class="card">')
         assert ("mark" in page.tags) == explained
-        assert text.count('<svg class="overlay"') == (cards if explained else 0)
+        assert text.count('<svg class="overlay"') == (cards if pictures else 0)
         assert ("gives no rationale" in page.text) != explained
         if explained:
             assert "the run with seed 0, the lowest" in page.text
-            assert text.count('<rect class="box" x="0.0" y="0.0" width="24.0" height="24.0"/>') == cards
             assert "decided on" in page.text
             assert "for <i>quake" in page.text, "the rationale's class where it is not the answer"
+        if pictures:
+            assert text.count('<rect class="box" x="0.0" y="0.0" width="24.0" height="24.0"/>') == cards

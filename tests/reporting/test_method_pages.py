@@ -14,6 +14,7 @@ from crisisweave.reporting.site import Page, Site
 
 Make = Callable[..., Path]
 TEXT = ("demo", "harm", "text")
+NO_RATIONALES: dict[str, Any] = {"protocol": {}, "scores": [], "comparisons": []}
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def details(built: Project) -> dict[str, Any]:
 
 @pytest.fixture
 def made(built: Project, tables: dict[str, Any], details: dict[str, Any]) -> dict[str, Page]:
-    pages = method_pages(tables, details, built.descriptions)
+    pages = method_pages(tables, details, built.descriptions, NO_RATIONALES)
     return {page.values["page"]["method"]: page for page in pages}
 
 
@@ -41,7 +42,9 @@ def words(folder: Path, name: str) -> str:
 def test_confusion_is_shaded_by_the_share_of_the_label(tables: dict, details: dict, built: Project) -> None:
     record = next(m for m in details["methods"] if m["method"] == "text")
     record["confusion"] = [[9, 1, 0], [2, 1, 3], [0, 0, 0]]
-    (page,) = (p for p in method_pages(tables, details, built.descriptions) if "text" in p.file)
+    (page,) = (
+        p for p in method_pages(tables, details, built.descriptions, NO_RATIONALES) if "text" in p.file
+    )
     calm, flood, absent = page.values["page"]["confusion"]
     assert [cell["share"] for cell in calm["cells"]] == [0.9, 0.1, 0]
     assert [cell["shade"] for cell in calm["cells"]] == [6, 1, 0]
@@ -59,7 +62,10 @@ def test_errors_shared_are_told_from_the_side_of_the_page(
             "both_wrong": 3, "same_answer": 2, "only_a_wrong": 1, "only_b_wrong": 9,
         }
     ]  # fmt: skip
-    pages = {p.values["page"]["method"]: p for p in method_pages(tables, details, built.descriptions)}
+    pages = {
+        p.values["page"]["method"]: p
+        for p in method_pages(tables, details, built.descriptions, NO_RATIONALES)
+    }
     (concat,), (text,) = (pages[name].values["page"]["shared"] for name in ("concat", "text"))
     assert (concat["other"], concat["errors"], concat["share"]) == ("text", 4, 0.75)
     assert (concat["only_this"], concat["only_other"]) == (1, 9)
@@ -73,7 +79,9 @@ def test_learning_curves_hold_every_epoch_of_every_seed_and_mark_the_best(
 ) -> None:
     record = next(m for m in details["methods"] if m["method"] == "text")
     record["learning"][0]["best_epoch"] = 1
-    (page,) = (p for p in method_pages(tables, details, built.descriptions) if "text" in p.file)
+    (page,) = (
+        p for p in method_pages(tables, details, built.descriptions, NO_RATIONALES) if "text" in p.file
+    )
     figures = {figure.name: figure for figure in page.figures}
     assert set(figures) == {f"{kind}-demo-harm-text" for kind in ("calibration", "loss", "dev")}
     dev = figures["dev-demo-harm-text"]
@@ -98,6 +106,17 @@ def test_a_decision_fusion_says_that_nothing_was_trained(make_report: Make, made
     assert "This method is not trained, so it has no learning curves." in shown
     assert "It combines the decisions of concat (image) and text (text) by the rule “mean”" in shown
     assert "training:" not in shown
+
+
+def test_rationales_stand_on_the_pages_of_the_methods_that_give_some(make_report: Make) -> None:
+    folder = make_report()
+    both, text, none = (words(folder, f"method-demo-harm-{name}") for name in ("concat", "text", "im_22_age"))
+    assert "on which words and patches it decided" in both
+    assert "Patch IoU" in both
+    assert "held&lt;out&gt;, heldout" in both
+    assert "on which words it decided" in text
+    assert "Patch IoU" not in text
+    assert "Rationales" not in none
 
 
 def test_the_page_shows_the_numbers_of_the_tables(make_report: Make, tables: dict) -> None:
@@ -147,7 +166,7 @@ def test_a_hundred_other_methods_fit_on_a_page(tables: dict, details: dict, tmp_
     pair = {**details["shared_errors"][0], "method_a": "text"}
     shared = [{**pair, "method_b": f"a_method_of_some_name_{i}"} for i in range(100)]
     said = Description("T", "I.", "S", ["A deviation that takes a whole line of the page."] * 20)
-    (page,) = method_pages(tables, {"methods": [many], "shared_errors": shared}, {TEXT: said})
+    (page,) = method_pages(tables, {"methods": [many], "shared_errors": shared}, {TEXT: said}, NO_RATIONALES)
     Site([replace(page, file="index.html")]).write(tmp_path / "reports")
     assert (tmp_path / "reports/index.html").stat().st_size < 300_000
 

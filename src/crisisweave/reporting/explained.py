@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from crisisweave.errors import DataError
 from crisisweave.reporting.marks import Box, Overlay, Phrase, overlay, phrases
-from crisisweave.reporting.site import stem
+from crisisweave.reporting.rationale_scores import OWN
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from crisisweave.images.store import ImageStore
-
-OWN = "method"
-"""The extractor that is the method itself; the others are compared with it."""
 
 
 @dataclass(frozen=True)
@@ -119,18 +113,13 @@ class Rationales:
         return View(str(row["target"]), marked, drawn, shares)
 
 
-def extractors_file(dataset: str, task: str) -> str:
-    """The file of the page that compares extractors."""
-    return f"pages/{stem('extractors', dataset, task)}.html"
-
-
-def read_truth(folder: Path, instances: pd.DataFrame, store: ImageStore | None) -> Truth:
+def read_truth(folder: Path, instances: pd.DataFrame, store: Path | None) -> Truth:
     """The truth of a task's instances, from the folder `truth/` of a generated data set.
 
     Args:
         folder: with `tweets.jsonl` and `images.jsonl` (docs/demo.md).
-        instances: a prepared table.
-        store: where the boxes are wanted.
+        instances: rows of a prepared table.
+        store: folder of the image store, where the boxes are wanted.
 
     Raises:
         DataError: a file is missing or of another data set.
@@ -139,23 +128,24 @@ def read_truth(folder: Path, instances: pd.DataFrame, store: ImageStore | None) 
 
     labels = truth_labels(instances, folder / "tweets.jsonl")
     words = {label.instance_id: {i for a, b in label.spans for i in range(a, b)} for label in labels}
-    return Truth(words, {} if store is None else _boxes(folder / "images.jsonl", store))
+    with_image = instances.loc[instances["image_path"].notna(), "instance_id"]
+    return Truth(words, {} if store is None else _boxes(folder / "images.jsonl", store, set(with_image)))
 
 
-def _boxes(path: Path, store: ImageStore) -> dict[str, list[Box]]:
-    from crisisweave.rationales.geometry import Sizes, in_centre_square
+def _boxes(path: Path, store: Path, instance_ids: Collection[str]) -> dict[str, list[Box]]:
+    """Boxes in pixels of the stored images."""
+    import pandas as pd
 
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; `crisisweave demo` writes the demo's boxes")
-    lines = path.read_text(encoding="utf-8").split("\n")
-    truth = {image["image_id"]: image["objects"] for image in map(json.loads, filter(None, lines))}
+    from crisisweave.rationales.box_truth import label_boxes
+
+    index = store / "index.parquet"
+    in_square = label_boxes(path, index, instance_ids)
+    stored = pd.read_parquet(index, columns=["instance_id", "width", "height"])
     boxes: dict[str, list[Box]] = {}
-    for row in map(dict, store.index.to_dict("records")):
-        name = row["instance_id"]
-        given = [thing["box"] for thing in truth.get(name, ()) if thing["carries_label"]]
-        sizes = Sizes(*(row[key] for key in Sizes._fields))
-        side = min(sizes.width, sizes.height)
-        corner = [(sizes.width - side) // 2, (sizes.height - side) // 2] * 2
-        x0, y0, x1, y1 = (corner + side * in_centre_square(given, sizes)).T
-        boxes[name] = list(zip(x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), strict=True))
+    for name, width, height in stored.to_numpy().tolist():
+        if name in in_square:
+            side = min(width, height)
+            corner = [(width - side) // 2, (height - side) // 2] * 2
+            x0, y0, x1, y1 = (corner + side * in_square[name]).T
+            boxes[name] = list(zip(x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), strict=True))
     return boxes

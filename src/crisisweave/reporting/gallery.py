@@ -12,15 +12,14 @@ from crisisweave.datasets.text import words
 from crisisweave.errors import DataError
 from crisisweave.reporting.datasets import About, Sources, chosen_captions
 from crisisweave.reporting.explained import (
-    OWN,
     Explained,
     Rationales,
     Truth,
     View,
-    extractors_file,
     read_truth,
 )
 from crisisweave.reporting.methods import Description, Key, method_file
+from crisisweave.reporting.rationale_scores import OWN, extractors_file
 from crisisweave.reporting.site import Page, stem
 from crisisweave.reporting.thumbnails import SMALL, SMALL_QUALITY, ranked_ids, thumbnail
 
@@ -112,7 +111,7 @@ def gallery_pages(
                     {
                         **_answer(answer, record["classes"]),
                         **rows.shown(answer.instance_id, record["config"]["captioner"], images),
-                        "rationale": rows.rationale(answer.instance_id, rationales),
+                        "rationale": rationales and rows.rationale(answer.instance_id, rationales),
                         "others": len(methods) - 1,
                         "others_right": right[answer.instance_id] - (answer.predicted == answer.label),
                     }
@@ -154,7 +153,7 @@ class TaskRows:
         if redact:
             return cls(source.name, table, redact)
         store = None if source.store is None else ImageStore(source.store)
-        known = Truth() if truth is None else read_truth(truth, test, store)
+        known = Truth() if truth is None else read_truth(truth, test, source.store)
         return cls(source.name, table, redact, chosen_captions(source.captions), store, known)
 
     def shown(self, instance_id: str, captioner: str | None, images: dict[str, bytes]) -> Record:
@@ -192,12 +191,15 @@ class TaskRows:
             shown["file"] = name
         return shown
 
-    def rationale(self, instance_id: str, rationales: Rationales | None, extractor: str = OWN) -> View | None:
-        """What an extractor chose of a row, over its picture where there is one; nothing of redacted rows."""
+    def picture(self, instance_id: str, box: tuple[int, int], quality: int) -> bytes:
+        """The thumbnail of a row that has an image."""
+        assert self.store is not None
+        return thumbnail(self.store, instance_id, box, quality)
+
+    def rationale(self, instance_id: str, rationales: Rationales, extractor: str = OWN) -> View:
+        """What an extractor chose of a row, over its picture where there is one."""
         import pandas as pd
 
-        if rationales is None or self.redact:
-            return None
         row = self.table.loc[instance_id]
         size = None
         if self.store is not None and not pd.isna(row["image_path"]):

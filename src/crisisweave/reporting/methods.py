@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
-from crisisweave.config.method import EncoderUse, Head, MethodConfig, Training
+from crisisweave.config.method import EncoderUse, Head, MethodConfig, Rationales, Training
 from crisisweave.config.strict import StrictModel
 from crisisweave.errors import DataError
 from crisisweave.reporting.figures import ACCENT, SOFT, Figure
 from crisisweave.reporting.numbers import percent, several
+from crisisweave.reporting.rationale_scores import Scores, extractors_file, of_method
 from crisisweave.reporting.results import of
 from crisisweave.reporting.site import Page, stem
 
@@ -29,6 +30,7 @@ _NESTED: dict[str, type[StrictModel]] = {
     "image": EncoderUse,
     "head": Head,
     "training": Training,
+    "rationales": Rationales,
 }
 _WIDTH, _HEIGHT = 310, 220
 
@@ -67,7 +69,10 @@ def method_file(key: Key) -> str:
 
 
 def method_pages(
-    tables: Mapping[str, Any], details: Mapping[str, Any], descriptions: Mapping[Key, Description]
+    tables: Mapping[str, Any],
+    details: Mapping[str, Any],
+    descriptions: Mapping[Key, Description],
+    rationales: Mapping[str, Any],
 ) -> list[Page]:
     """One page for each record of `details.json`.
 
@@ -75,6 +80,7 @@ def method_pages(
         tables: `tables.json`.
         details: `details.json`.
         descriptions: what each method says to the reader.
+        rationales: `rationales.json` of the tables.
 
     Raises:
         DataError: a method is not described.
@@ -85,12 +91,19 @@ def method_pages(
         key = (record["dataset"], record["task"], record["method"])
         if key not in descriptions:
             raise DataError(f"nothing is said about method {'/'.join(key)}; give its title, idea and source")
-        pages.append(_page(key, record, tables, shared.get(key, []), descriptions[key]))
+        scores = Scores(rationales, *key[:2])
+        explained = of_method(scores, key[2]) if key[2] in scores.methods else None
+        pages.append(_page(key, record, tables, shared.get(key, []), descriptions[key], explained))
     return pages
 
 
 def _page(
-    key: Key, record: Record, tables: Mapping[str, Any], shared: Sequence[Record], description: Description
+    key: Key,
+    record: Record,
+    tables: Mapping[str, Any],
+    shared: Sequence[Record],
+    description: Description,
+    explained: Record | None,
 ) -> Page:
     dataset, task, method = key
     here = {"dataset": dataset, "task": task, "method": method}
@@ -118,6 +131,8 @@ def _page(
                 "shared": [_with_page(key, row) for row in shared],
                 "config": _yaml(record["config"]),
                 "data_page": f"pages/{stem('data', dataset)}.html",
+                "explained": explained,
+                "extractors_page": extractors_file(dataset, task),
                 "gallery_page": f"pages/{stem('gallery', *key, '1')}.html",
             },
             "fig": figures,
@@ -178,7 +193,9 @@ def _yaml(config: Mapping[str, Any]) -> str:
     keys = ["threads", "family", "inputs", "rule", "members"]
     if not config["members"]:
         keys += [key for key in MethodConfig.model_fields if key in config and key not in ("name", *keys)]
-        keys += ["shorter_side", "captioning"]
+        keys += ["shorter_side", "captioning", "joint_encoder"]
+    if not config["joint"] and "masking" in keys:
+        keys.remove("masking")
     shown: Record = {}
     for key in keys:
         value = config[key]

@@ -12,6 +12,7 @@ from crisisweave.files import read_json
 from crisisweave.progress import track
 from crisisweave.reporting.datasets import About, by_dataset, data_page
 from crisisweave.reporting.explained import Explained
+from crisisweave.reporting.extractors import extractor_pages
 from crisisweave.reporting.gallery import gallery_pages
 from crisisweave.reporting.methods import Description, Key, method_pages
 from crisisweave.reporting.overview import overview
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SAMPLE_SEED = 0
 """Seed of the random sample on the data pages."""
-TABLES = ("runs", "methods", "classes", "comparisons")
+TABLES = ("runs", "methods", "classes", "comparisons", "rationales")
 """Tables that lie beside the pages as CSV."""
 
 
@@ -68,7 +69,7 @@ def report(
         DataError: an input is missing, a folder belongs to no data set, or `about` or
             `descriptions` lacks one.
     """
-    results, details = _tables(tables), _details(tables)
+    results, details, rationales = _tables(tables), _details(tables), _rationales(tables)
     sources = by_dataset(datasets, audits, stores, captions)
     for source in sources:
         if source.name not in about:
@@ -77,7 +78,10 @@ def report(
         overview(results, _ceilings(ceilings or {}), TABLES),
         published_page(published, results, details["methods"], about),
         *(data_page(source, about[source.name], SAMPLE_SEED) for source in track(sources, "data pages")),
-        *method_pages(results, details, descriptions),
+        *method_pages(results, details, descriptions, rationales),
+        *extractor_pages(
+            rationales, results, details, sources, about, descriptions, explained or {}, truths or {}
+        ),
         *gallery_pages(details, _answers(tables), sources, about, descriptions, explained, truths),
         provenance_page(results, details["methods"]),
     ]
@@ -94,6 +98,11 @@ def _tables(folder: Path) -> dict[str, Any]:
 
 def _details(folder: Path) -> dict[str, Any]:
     value: dict[str, Any] = read_json(_there(folder / "details.json"))
+    return value
+
+
+def _rationales(folder: Path) -> dict[str, Any]:
+    value: dict[str, Any] = read_json(_there(folder / "rationales.json"))
     return value
 
 
