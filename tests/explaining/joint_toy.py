@@ -88,22 +88,26 @@ class JointToy(Toy):
             ],
         )
 
-    def joint_run(self, config: MethodConfig, seed: int = 1) -> Path:
+    def folder_of(self, config: MethodConfig) -> Path:
+        """The folder of a run of seed 1."""
+        return self.root / "results" / "toy" / "state" / config.name / "seed-1"
+
+    def joint_run(self, config: MethodConfig) -> Path:
         """The folder of a run of the method that was built and never trained."""
         run = RunConfig(
             dataset="toy",
             task="state",
             classes=CLASSES,
-            seed=seed,
+            seed=1,
             threads=1,
             method=config,
             shorter_side=32,
             captioner=None,
             joint=joint_config(),
         )
-        folder = self.root / "results" / "toy" / "state" / config.name / f"seed-{seed}"
+        folder = self.folder_of(config)
         folder.mkdir(parents=True)
-        torch.manual_seed(seed)
+        torch.manual_seed(1)
         save_model(build_model(config, len(CLASSES)).stored_state(), run, folder)
         write_run_config(run, folder)
         return folder

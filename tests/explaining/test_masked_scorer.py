@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from joint_toy import RATIONALE, SCORER, SIDE, JointToy, method
 
-from crisisweave.config.run import read_run_config
+from crisisweave.config.run import read_run_config, write_run_config
 from crisisweave.errors import ConfigError
 from crisisweave.explaining.scorer import MaskedScorer, scorer_of
 from crisisweave.explaining.words import token_flags, word_flags, word_scores
@@ -30,11 +32,11 @@ def test_tokens_are_shown_with_their_word_and_special_ones_always() -> None:
 
 
 def test_everything_shown_is_the_scorer_s_own_answer(joint_toy: JointToy) -> None:
-    run = joint_toy.joint_run(SCORER)
+    run = joint_toy.folder_of(SCORER)
     frame = joint_toy.frame()
     n, p = len(frame), SIDE**2
     scorer = MaskedScorer(run, frame, joint_toy.sources, CPU)
-    found = scorer(np.ones((n, 20), dtype=bool), np.ones((n, p), dtype=bool))
+    found = scorer(np.arange(n), np.ones((n, 20), dtype=bool), np.ones((n, p), dtype=bool))
 
     model = load_model(read_run_config(run), run)
     examples = Examples(frame, model, SCORER, joint_toy.sources)
@@ -44,13 +46,13 @@ def test_everything_shown_is_the_scorer_s_own_answer(joint_toy: JointToy) -> Non
 
 
 def test_hidden_parts_are_those_that_were_named(joint_toy: JointToy) -> None:
-    run = joint_toy.joint_run(SCORER)
+    run = joint_toy.folder_of(SCORER)
     frame = joint_toy.frame().iloc[:5]
     words = np.ones((5, 20), dtype=bool)
     words[:, 1] = False
     patches = np.ones((5, SIDE**2), dtype=bool)
     patches[:, 3] = False
-    found = MaskedScorer(run, frame, joint_toy.sources, CPU)(words, patches)
+    found = MaskedScorer(run, frame, joint_toy.sources, CPU)(np.arange(5), words, patches)
 
     model = load_model(read_run_config(run), run)
     assert isinstance(model, JointMethod)
@@ -62,14 +64,29 @@ def test_hidden_parts_are_those_that_were_named(joint_toy: JointToy) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_a_scorer_that_was_not_trained_is_named(joint_toy: JointToy) -> None:
-    run = joint_toy.joint_run(RATIONALE)
-    with pytest.raises(ConfigError, match="which scores the rationales of .rationale., has not"):
-        scorer_of(read_run_config(run), run)
+def test_the_scorer_is_the_run_of_the_same_seed(joint_toy: JointToy) -> None:
+    run = joint_toy.folder_of(RATIONALE)
+    assert scorer_of(read_run_config(run), run) == joint_toy.folder_of(SCORER)
 
 
-def test_a_scorer_that_never_saw_masked_inputs_is_refused(joint_toy: JointToy) -> None:
-    run = joint_toy.joint_run(RATIONALE)
-    joint_toy.joint_run(method("joint", name="scorer"))
+def test_a_scorer_that_was_not_trained_is_named(joint_toy: JointToy, tmp_path: Path) -> None:
+    config = read_run_config(joint_toy.folder_of(RATIONALE))
+    with pytest.raises(ConfigError, match="which scores the rationales of 'rationale', has not"):
+        scorer_of(config, tmp_path / "rationale" / "seed-1")
+
+
+def test_a_scorer_that_never_saw_masked_inputs_is_refused(joint_toy: JointToy, tmp_path: Path) -> None:
+    folder = tmp_path / "scorer" / "seed-1"
+    folder.mkdir(parents=True)
+    scorer = read_run_config(joint_toy.folder_of(SCORER))
+    write_run_config(scorer.model_copy(update={"method": method("joint", name="scorer")}), folder)
+    (folder / "model.safetensors").touch()
+    config = read_run_config(joint_toy.folder_of(RATIONALE))
     with pytest.raises(ConfigError, match="not trained on both full and masked"):
-        scorer_of(read_run_config(run), run)
+        scorer_of(config, tmp_path / "rationale" / "seed-1")
+
+
+def test_a_method_that_names_no_scorer_has_none(joint_toy: JointToy, tmp_path: Path) -> None:
+    alone = method("rationale", rationales={"labels": "truth", "hidden": 4})
+    config = read_run_config(joint_toy.folder_of(RATIONALE)).model_copy(update={"method": alone})
+    assert scorer_of(config, tmp_path) is None

@@ -20,9 +20,11 @@ PRESENT = np.array([[True, True, True, True], [True, True, False, False]])
 ALL = np.ones((2, 4), dtype=bool)
 
 
-def additive(words: NDArray[np.bool_], patches: NDArray[np.bool_]) -> NDArray[np.float64]:
+def additive(
+    rows: NDArray[np.int64], words: NDArray[np.bool_], patches: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Class 1 has a quarter and what the shown parts are worth; class 0 has the rest."""
-    second = 0.25 + (WORDS * words).sum(axis=1) + (PATCHES * patches).sum(axis=1)
+    second = 0.25 + (WORDS[rows] * words).sum(axis=1) + (PATCHES[rows] * patches).sum(axis=1)
     return np.stack([1 - second, second], axis=1)
 
 
@@ -71,13 +73,43 @@ def test_aopc_by_hand(scorer: FixedScorer) -> None:
 
 
 def test_deletion_and_insertion_by_hand(scorer: FixedScorer) -> None:
+    """Of 4 patches the curve has its points at 0, 1, 2, 3 and 4."""
     deletion, insertion = deletion_insertion(scorer, PATCHES)
-    # F after 0, 1, 2, 3, 4 patches, by trapezoids over quarters.
     gone = np.array([[0.95, 0.75, 0.65, 0.65, 0.65], [0.85, 0.45, 0.45, 0.45, 0.45]])
     come = np.array([[0.65, 0.85, 0.95, 0.95, 0.95], [0.45, 0.85, 0.85, 0.85, 0.85]])
     for found, curve in ((deletion, gone), (insertion, come)):
         expected = (curve[:, 1:] + curve[:, :-1]).sum(axis=1) / 8
         np.testing.assert_allclose(found, expected)
+
+
+def test_the_area_of_a_line_is_exact_on_any_grid() -> None:
+    """F falls by 1/49 with each patch: the area is one half wherever the curve is measured."""
+    present = np.ones((1, 49), dtype=bool)
+
+    def line(
+        rows: NDArray[np.int64], _: NDArray[np.bool_], patches: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        return patches.mean(axis=1)[:, None]
+
+    areas = deletion_insertion(FixedScorer(line, present, present), np.arange(49.0)[None])
+    assert [float(area[0]) for area in areas] == pytest.approx([0.5, 0.5])
+
+
+def test_nothing_is_asked_twice() -> None:
+    asked: list[tuple[int, bytes]] = []
+
+    def noting(
+        rows: NDArray[np.int64], words: NDArray[np.bool_], patches: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        asked.extend(
+            (int(row), a.tobytes() + b.tobytes()) for row, a, b in zip(rows, words, patches, strict=True)
+        )
+        return additive(rows, words, patches)
+
+    scorer = FixedScorer(noting, PRESENT, ALL)
+    faithfulness(scorer, Parts(WORDS, None), Parts(PRESENT, None))
+    deletion_insertion(scorer, PATCHES)
+    assert len(asked) == len(set(asked))
 
 
 def test_the_right_ranking_beats_its_reverse(scorer: FixedScorer) -> None:

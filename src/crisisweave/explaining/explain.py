@@ -35,7 +35,8 @@ def explain(run: Path, frame: pd.DataFrame, sources: Sources, out: Path) -> None
     """Extract the rationales of a run's own method and of all comparators; writes `rationales.parquet`.
 
     Comparators explain stage 1 of the same run, for the class that it gives the whole input, and select as
-    many words and patches of an instance as the method itself does.
+    many words and patches of an instance as the method itself does. On dev, where nothing is compared, the
+    method stands alone.
 
     Args:
         run: folder of the trained run, of family `rationale`.
@@ -45,14 +46,17 @@ def explain(run: Path, frame: pd.DataFrame, sources: Sources, out: Path) -> None
     """
     config = read_run_config(run)
     seed_everything(config.seed, config.threads)
-    model = load_model(config, run)
-    assert isinstance(model, RationaleClassifier)
     device = best_device()
-    examples = Examples(frame, model, config.method, sources)
-    words = [words_of(text) for text in frame["text"]]
-    found = explained(model.to(device), examples, words, config.classes, device)
-    grid = model.joint.grid if found[METHOD].patch_scores is not None else None
-    write_parquet(out / "rationales.parquet", rationale_table(frame, words, grid, found))
+    model = load_model(config, run).to(device)
+    assert isinstance(model, RationaleClassifier)
+    tables = []
+    for split, rows in frame.groupby(frame["split"].astype(str), sort=True):
+        examples = Examples(rows, model, config.method, sources)
+        words = [words_of(text) for text in rows["text"]]
+        found = explained(model, examples, words, config.classes, device, comparators=split != "dev")
+        grid = None if found[METHOD].patch_scores is None else model.joint.grid
+        tables.append(rationale_table(rows, words, grid, found))
+    write_parquet(out / "rationales.parquet", pd.concat(tables, ignore_index=True))
 
 
 def explained(
@@ -61,15 +65,18 @@ def explained(
     words: Sequence[Sequence[str]],
     classes: Sequence[str],
     device: torch.device,
+    comparators: bool,
 ) -> dict[str, Found]:
-    """Extractor → its rationales of all examples, in their order; the method's own first."""
+    """Extractor → its rationales of all examples, in their order: the method's own, and comparators' too."""
     lengths = examples.lengths
     assert lengths is not None
     # Tweets of one length together: little padding.
     order = np.argsort(lengths, kind="stable")
     blocks = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
     parts = [
-        _block(model, examples.batch(rows).to(device), [len(words[row]) for row in rows], classes)
+        _block(
+            model, examples.batch(rows).to(device), [len(words[row]) for row in rows], classes, comparators
+        )
         for rows in track(blocks, f"explaining {len(order)} tweets", len(blocks))
     ]
     back = np.argsort(order)
@@ -77,7 +84,11 @@ def explained(
 
 
 def _block(
-    model: RationaleClassifier, batch: Batch, n_words: Sequence[int], classes: Sequence[str]
+    model: RationaleClassifier,
+    batch: Batch,
+    n_words: Sequence[int],
+    classes: Sequence[str],
+    comparators: bool,
 ) -> dict[str, Found]:
     """Extractor → its rationales of one batch."""
     x = model.joint_input(batch)
@@ -97,6 +108,8 @@ def _block(
             None if own.patches_selected is None else _rows(own.patches_selected),
         )
     }
+    if not comparators:
+        return found
     explained_class = [classes[c] for c in whole.tolist()]
     # A word that was cut off cannot be chosen.
     read = [

@@ -65,14 +65,14 @@ class MaskedScorer:
         self._examples = Examples(frame, self._model, config.method, sources)
         self._device = device
 
-    def __call__(self, words: Mask, patches: Mask) -> NDArray[np.float64]:
-        """Words (N, W) and patches (N, P) that are shown → probabilities (N, C)."""
+    def __call__(self, rows: NDArray[np.int64], words: Mask, patches: Mask) -> NDArray[np.float64]:
+        """Instances (m,) and their words (m, W) and patches (m, P) that are shown → probabilities (m, C)."""
         lengths = self._examples.lengths
         assert lengths is not None
-        order = np.argsort(lengths, kind="stable")
+        order = np.argsort(lengths[rows], kind="stable")
         blocks = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         with torch.inference_mode():
-            scored = torch.cat([self._block(rows, words[rows], patches[rows]) for rows in blocks])
+            scored = torch.cat([self._block(rows[block], words[block], patches[block]) for block in blocks])
         result = np.empty((len(order), scored.shape[1]))
         result[order] = scored.numpy()
         return result

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 SIZES = (0.01, 0.05, 0.10, 0.20, 0.50)
 """Sizes of rationales behind AOPC, as shares of the words and of the patches (ERASER)."""
-STEPS = 12
-"""Steps from the whole image to none of it, at most; one patch at a time where there are fewer patches."""
+CURVE = (0.0, 0.01, 0.05, 0.10, 0.20, 0.35, 0.50, 0.75, 1.0)
+"""Shares of the patches at which deletion and insertion are measured: close where the best patches go, and at
+the sizes of AOPC, so that nothing is asked of the scorer twice."""
 _TIES_SEED = 0
 
 Mask = NDArray[np.bool_]
-Predict = Callable[[Mask, Mask], NDArray[np.float64]]
-"""From words (N, W) and patches (N, P) that are shown, to the probability of each class (N, C)."""
+Predict = Callable[[NDArray[np.int64], Mask, Mask], NDArray[np.float64]]
+"""From instances (m,), and which of their words (m, W) and patches (m, P) are shown, to the probability of
+each class (m, C)."""
 
 
 class Parts(NamedTuple):
@@ -53,9 +55,10 @@ class FixedScorer:
         self._predict = predict
         self.words = words
         self.patches = patches
-        probabilities = predict(words, patches)
+        probabilities = predict(np.arange(len(words)), words, patches)
         self.classes: NDArray[np.int64] = probabilities.argmax(axis=1)
-        self.full = self._of_class(probabilities)
+        self.full: NDArray[np.float64] = probabilities.max(axis=1)
+        self._known = dict(zip(_keys(words, patches), self.full.tolist(), strict=True))
 
     def without(self, removed: Parts) -> NDArray[np.float64]:
         """F where the parts that are true in `removed` are hidden (N,)."""
@@ -72,10 +75,20 @@ class FixedScorer:
         )
 
     def _shown(self, words: Mask, patches: Mask) -> NDArray[np.float64]:
-        return self._of_class(self._predict(words, patches))
+        """F (N,); what was asked before is remembered: of a short tweet many sizes are the same words."""
+        keys = _keys(words, patches)
+        new = np.array([row for row, key in enumerate(keys) if key not in self._known], dtype=np.int64)
+        if len(new):
+            probabilities = self._predict(new, words[new], patches[new])
+            for row, values in zip(new, probabilities, strict=True):
+                self._known[keys[row]] = float(values[self.classes[row]])
+        return np.array([self._known[key] for key in keys])
 
-    def _of_class(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-        return probabilities[np.arange(len(self.classes)), self.classes]
+
+def _keys(words: Mask, patches: Mask) -> list[tuple[int, bytes]]:
+    """Instance and what is shown of it, for each instance."""
+    packed = np.packbits(np.concatenate([words, patches], axis=1), axis=1)
+    return [(row, mask.tobytes()) for row, mask in enumerate(packed)]
 
 
 def faithfulness(scorer: FixedScorer, scores: Parts, selected: Parts) -> dict[str, NDArray[np.float64]]:
@@ -108,7 +121,7 @@ def deletion_insertion(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Areas under F as patches go (deletion: low is good) and as they come (insertion), best first (N,).
 
-    The text stays in full. The horizontal axis is the share of patches, from 0 to 1.
+    The text stays in full. The horizontal axis is the share of patches, the area that of trapezoids.
 
     Args:
         scorer: F on these instances.
@@ -116,11 +129,11 @@ def deletion_insertion(
     """
     place = ranks(scores, scorer.patches)
     n_patches = scores.shape[1]
-    counts = np.unique(np.linspace(0, n_patches, min(STEPS, n_patches) + 1).round())
-    shares = counts / n_patches
+    counts = np.unique([_count(share, n_patches) for share in CURVE])
     first = [Parts(None, place < count) for count in counts]
     deleted = np.stack([scorer.without(part) for part in first])
     inserted = np.stack([scorer.only(part) for part in first])
+    shares = counts / n_patches
     return np.trapezoid(deleted, shares, axis=0), np.trapezoid(inserted, shares, axis=0)
 
 
@@ -139,9 +152,14 @@ def ranks(scores: NDArray[np.floating], present: Mask) -> NDArray[np.int64]:
 
 
 def _top(scores: NDArray | None, present: Mask, size: float) -> Mask | None:
-    """The highest-scoring share of the parts that are present, at least one (N, n)."""
+    """The highest-scoring share of the parts that are present, rounded up (N, n)."""
     if scores is None:
         return None
-    count = np.maximum(1, np.ceil(size * present.sum(axis=1) - 1e-9))
-    top: Mask = (ranks(scores, present) < count[:, None]) & present
+    counts = np.array([_count(size, n) for n in present.sum(axis=1)])
+    top: Mask = (ranks(scores, present) < counts[:, None]) & present
     return top
+
+
+def _count(share: float, n: int) -> int:
+    """A share of n parts, rounded up."""
+    return int(np.ceil(share * n - 1e-9))
