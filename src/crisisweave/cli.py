@@ -642,12 +642,19 @@ def report(
     from crisisweave.layout import Sources
     from crisisweave.orphans import orphans
     from crisisweave.reporting.datasets import About
+    from crisisweave.reporting.explained import Explained
     from crisisweave.reporting.methods import Description
     from crisisweave.reporting.pages import report as step
 
     resolved = _profile(profile)
     names = resolved.datasets()
     configs = {name: resolved.dataset(name) for name in names}
+    # Highest seeds first: the lowest stays.
+    explained = {
+        run[:3]: Explained(run.seed, run.folder / "rationales.parquet")
+        for run in sorted(resolved.runs(), reverse=True)
+        if resolved.method(*run[:3]).rationales is not None
+    }
     for folder in orphans(resolved, RESULTS):
         print(f"left out, no run of {profile}: {folder} (crisisweave prune)", file=sys.stderr)
     step(
@@ -674,6 +681,12 @@ def report(
         published=load_published(resolved.config_dir),
         ceilings={
             n: DATA / configs[n].folder / "truth" / "ceilings.json" for n in names if configs[n].generated
+        },
+        explained=explained,
+        truths={
+            n: DATA / configs[n].folder / "truth"
+            for n in sorted({key[0] for key in explained})
+            if configs[n].generated
         },
     )
 

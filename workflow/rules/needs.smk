@@ -472,6 +472,21 @@ def report_inputs(wildcards):
         "ceilings": [
             f"data/{PROFILE.dataset(n).folder}/truth/ceilings.json" for n in generated
         ],
+        **shown_rationales(),
+    }
+
+
+def shown_rationales():
+    """Rationales of the lowest seed of each method that has some, and the truth beside which they stand."""
+    first = {}
+    for run in EXPLAINED:
+        first[run[:3]] = min(run, first.get(run[:3], run), key=lambda r: r.seed)
+    datasets = sorted({run.dataset for run in EXPLAINED})
+    return {
+        "rationales": [
+            str(run.folder / "rationales.parquet") for run in first.values()
+        ],
+        "truths": [path for n in datasets for path in raw_manifest(n)],
     }
 
 

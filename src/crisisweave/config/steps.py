@@ -56,7 +56,7 @@ STEPS = {
     "evaluate-rationales": Step(1, ("numpy", *_LEARNING, *_WEIGHTS)),
     "evaluate": Step(1, _SCORES),
     "aggregate": Step(3, _SCORES),
-    "report": Step(2, ("jinja2", "vl-convert-python", *_PIXELS)),
+    "report": Step(3, ("jinja2", "vl-convert-python", *_PIXELS)),
 }
 FAMILY_VERSIONS = {
     "text": 1,
