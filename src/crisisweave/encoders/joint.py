@@ -11,9 +11,26 @@ from torch import Tensor, nn
 from crisisweave.config.joint import Patches
 from crisisweave.encoders.text import TokenLists, Tokens, token_lists
 from crisisweave.encoders.vilt import JointStates, Vilt
+from crisisweave.errors import ConfigError
 
 STAR = "*"
 """Stands in the place of a word that is not shown."""
+MASK = "[MASK]"
+"""Stands in the place of a word that is to be guessed."""
+
+
+def known_token(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a token that a method cannot do without.
+
+    Raises:
+        ConfigError: the tokenizer does not know it.
+    """
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ConfigError(
+            f"the tokenizer of this encoder has no token '{token}'; use one with BERT's vocabulary"
+        )
+    return int(found)
 
 
 class JointInput(NamedTuple):
@@ -56,8 +73,7 @@ class JointEncoder(nn.Module):
         self.grid = network.shape.grid
         self.patches = patches
         self._tokenizer = tokenizer
-        self.star: int = tokenizer.token_to_id(STAR)
-        self.mask: int = tokenizer.token_to_id("[MASK]")
+        self.star, self.mask = (known_token(tokenizer, token) for token in (STAR, MASK))
         width = network.shape.patch_dim
         # Pixels at mid-grey are zero once normalised; of features, `fit_patches` says what grey is.
         self.register_buffer("grey", torch.zeros(width))
@@ -96,10 +112,6 @@ class JointEncoder(nn.Module):
     def embed(self, x: JointInput) -> tuple[Tensor, Tensor]:
         """Embeddings of tokens (B, L, d) and patches (B, P, d), with positions and types."""
         return self.network.embed(x.tokens.ids, x.tokens.types, x.patches)
-
-    def apart(self, x: JointInput) -> tuple[Tensor, Tensor]:
-        """States of tokens (B, L, d) and of patches (B, P, d) that have not seen each other."""
-        return self.network.apart(*self.embed(x), x.tokens.mask)
 
     def encode(
         self, tokens: Tensor, patches: Tensor, mask: Tensor, attentions: list[Tensor] | None = None

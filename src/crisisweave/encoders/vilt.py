@@ -123,15 +123,6 @@ class Vilt(nn.Module):
             self.dropout(image) + self.modality.weight[1],
         )
 
-    def apart(self, text: Tensor, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """States of tokens (B, L, d) and of patches (B, P, d) that have not seen each other."""
-        visual = (self.visual + self.image_position[0] + self.modality.weight[1]).expand(len(image), 1, -1)
-        image = torch.cat([visual, image], dim=1)
-        seen = None if bool(mask.all()) else mask[:, None, None, :]
-        for layer in self.layers:
-            text, image = layer(text, seen, None), layer(image, None, None)
-        return self.norm(text), self.norm(image)[:, 1:]
-
     def encode(
         self, text: Tensor, image: Tensor, mask: Tensor, attentions: list[Tensor] | None = None
     ) -> JointStates:

@@ -24,7 +24,7 @@ from crisisweave.methods.joint import JointClassifier, joint_input
 from crisisweave.rationales.extractors.grad_cam import grad_cam
 from crisisweave.rationales.extractors.gradient_input import gradient_input
 from crisisweave.rationales.masking import masked
-from crisisweave.rationales.selection import select_patches
+from crisisweave.rationales.selection import select_patches, transported_mass
 from crisisweave.rationales.transport import cosine_cost, ipot
 from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss
 
@@ -158,7 +158,7 @@ class RationaleClassifier(Classifier):
         cost = cosine_cost(states.tokens, states.patches)
         all_patches = rows.new_ones(len(rows), cost.shape[2])
         plan = ipot(cost, rows, all_patches, self.settings.beta, self.settings.steps)
-        return plan.masked_fill(~selected[:, :, None], 0.0).amax(dim=1)
+        return transported_mass(plan, selected)
 
 
 build = RationaleClassifier

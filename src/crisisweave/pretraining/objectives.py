@@ -1,10 +1,7 @@
 """What a joint encoder learns from pairs: masked words, which image belongs, which patch a word speaks of.
 
-ViLT's three objectives (Kim, Son and Kim 2021, section 3.2). One pass over the pair, with a part of the words
-masked and half of the images exchanged, serves the first two. Word–patch alignment is taken from a pass in
-which words and patches do not see each other, against all other images of the batch (reconstruction: ViLT
-takes it from the joint pass, where the states of all words and patches can tell whether the pair belongs
-together without any word being near to its patch).
+ViLT's three objectives (Kim, Son and Kim 2021, section 3.2). One pass, with a part of the words masked and
+half of the images exchanged, serves all three.
 """
 
 from __future__ import annotations
@@ -17,10 +14,10 @@ from torch import Tensor, nn
 
 from crisisweave.encoders.joint import JointEncoder, JointInput
 from crisisweave.encoders.text import Tokens
+from crisisweave.encoders.vilt import JointStates
 from crisisweave.rationales.transport import cosine_cost, ipot, transport_distance
 
-ALIGNMENT_STEPS = 10
-"""Proximal steps: the plan of a pair need not be exact to say which of two pairs is the better one."""
+ALIGNMENT_STEPS = 50
 
 
 class Losses(NamedTuple):
@@ -52,7 +49,6 @@ class Objectives(nn.Module):
         self.guess = nn.Linear(encoder.dim, words.embedding_dim)
         self.bias = nn.Parameter(torch.zeros(len(vocabulary)))
         self.match = nn.Linear(encoder.dim, 2)
-        self.log_scale = nn.Parameter(torch.tensor(3.0))
         self.register_buffer("vocabulary", vocabulary)
         position = torch.full((words.num_embeddings,), -1)
         position[vocabulary] = torch.arange(len(vocabulary))
@@ -60,9 +56,6 @@ class Objectives(nn.Module):
 
     def forward(self, x: JointInput, generator: torch.Generator) -> Losses:
         """The losses of B pairs of different images."""
-        return Losses(*self._joint(x, generator), self._alignment(x))
-
-    def _joint(self, x: JointInput, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         tokens, device = x.tokens, x.tokens.ids.device
         n = len(tokens.ids)
         drawn = torch.rand(tokens.ids.shape, generator=generator).to(device)
@@ -71,8 +64,11 @@ class Objectives(nn.Module):
         seen = tokens._replace(ids=tokens.ids.masked_fill(hidden, self.mask))
         patches = torch.where(wrong[:, None, None], x.patches.roll(1, 0), x.patches)
         states = self.encoder(JointInput(seen, patches))
-        matching = F.cross_entropy(self.match(states.pooled), (~wrong).long())
-        return self._words(states.tokens, tokens, hidden & ~wrong[:, None]), matching
+        return Losses(
+            self._words(states.tokens, tokens, hidden & ~wrong[:, None]),
+            F.cross_entropy(self.match(states.pooled), (~wrong).long()),
+            self._alignment(states, tokens.words >= 0, wrong),
+        )
 
     def _words(self, states: Tensor, tokens: Tokens, asked: Tensor) -> Tensor:
         table = self.encoder.network.word.weight[self.vocabulary]
@@ -81,13 +77,9 @@ class Objectives(nn.Module):
         # A batch in which no known word is masked has nothing to learn from.
         return F.cross_entropy(guesses, truth, ignore_index=-1, reduction="sum") / (truth >= 0).sum().clamp(1)
 
-    def _alignment(self, x: JointInput) -> Tensor:
-        """InfoNCE over the transport distances of every text to every image of the batch (B², L, P)."""
-        words, patches = self.encoder.apart(x)
-        n = len(words)
-        real = (x.tokens.words >= 0).repeat_interleave(n, dim=0)
-        cost = cosine_cost(words.repeat_interleave(n, dim=0), patches.repeat(n, 1, 1))
-        plan = ipot(cost.detach(), real, real.new_ones(n * n, patches.shape[1]), steps=ALIGNMENT_STEPS)
-        near = -transport_distance(cost, plan).view(n, n) * self.log_scale.clamp(max=4.6).exp()
-        truth = torch.arange(n, device=near.device)
-        return (F.cross_entropy(near, truth) + F.cross_entropy(near.T, truth)) / 2
+    def _alignment(self, states: JointStates, real: Tensor, wrong: Tensor) -> Tensor:
+        """The transport distance of pairs that belong together, less that of pairs that do not, per row."""
+        cost = cosine_cost(states.tokens, states.patches)
+        plan = ipot(cost.detach(), real, real.new_ones(len(cost), cost.shape[2]), steps=ALIGNMENT_STEPS)
+        distances = transport_distance(cost, plan)
+        return torch.where(wrong, -distances, distances).mean()
