@@ -28,7 +28,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "features": ("features", "text_features"),
     "predict-splits": ("predict_splits",),
     "evaluate-rationales": ("evaluate_rationales",),
+    "tagger": ("train_tagger",),
+    "rationale-labels": ("labels",),
 }
+# Steps whose command stands in another module than `crisisweave.cli`.
+COMMAND_MODULES = dict.fromkeys(("tagger", "rationale-labels"), "crisisweave.cli_rationales")
 # Families are imported by name, so the source does not say it: whoever builds a method can reach them all.
 BY_NAME = {"crisisweave.methods.registry": [f"crisisweave.methods.{name}" for name in FAMILY_VERSIONS]}
 # What only messages, pages and the command line of a step are made of.
@@ -37,10 +41,10 @@ APART = {"crisisweave.config.steps", "crisisweave.invocation", "crisisweave.prog
 
 def stated() -> dict[str, Any]:
     """Versions and code as they stand: each module's digest, and the modules that each step reaches."""
-    cli = _tree("crisisweave.cli")
     steps = {}
     modules: set[str] = set()
     for step, declared in STEPS.items():
+        cli = _tree(COMMAND_MODULES.get(step, "crisisweave.cli"))
         functions = [_function(cli, name) for name in COMMANDS.get(step, (step,))]
         reached = _closure({*_imports(functions), *_imports(_helpers(cli, functions))})
         modules |= reached

@@ -76,6 +76,7 @@ wildcard_constraints:
     joint="[a-z0-9_]+",
     target="[a-z0-9_]+",
     seed=r"\d+",
+    source="[a-z0-9_]+",
 
 
 def one_of(names):

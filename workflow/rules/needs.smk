@@ -4,9 +4,11 @@ import hashlib
 
 from crisisweave.config.profile import Run
 from crisisweave.config.published import load_published
+from crisisweave.config.rationales import load_rationale_source, load_tagger_config
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.datasets.loaders import dataset_folder
 from crisisweave.datasets.raw import images_digest, task_digest
+from crisisweave.files import sha256_file
 from crisisweave.layout import image_slug, patch_slug, text_slug
 
 TEMPLATES = Path(workflow.basedir) / "src/crisisweave/reporting/templates"
@@ -314,6 +316,52 @@ def scorer_inputs(wildcards):
         read = modality_inputs(method, *scored_on(wildcards))
         inputs |= {f"scorer_{key}": path for key, path in read.items()}
     return inputs
+
+
+def label_inputs(wildcards):
+    """The instances to be labelled, and whoever marks their words."""
+    source = load_rationale_source(wildcards.source, PROFILE.config_dir)
+    inputs = {"instances": prepared(wildcards.dataset, [wildcards.task])}
+    if source.kind == "truth":
+        inputs["truth"] = raw_manifest(wildcards.dataset)
+    if source.kind == "silver":
+        inputs["tagger"] = f"data/taggers/{source.name}/model.safetensors"
+    return inputs
+
+
+def label_config(wildcards):
+    """What labels depend on besides their inputs; a tagger's training is that of its weights."""
+    source = load_rationale_source(wildcards.source, PROFILE.config_dir)
+    given = None if source.tagger is None else source.tagger.class_given
+    return {"kind": source.kind, "class_given": given}
+
+
+def label_file_digest(wildcards):
+    """What a given file of labels says; null for other sources."""
+    source = load_rationale_source(wildcards.source, PROFILE.config_dir)
+    return None if source.file is None else given_file_digest(source.file)
+
+
+def tagger_config(wildcards):
+    """The part of a source on which its tagger's weights depend; what its table says is known by digest."""
+    config = load_tagger_config(wildcards.source, PROFILE.config_dir)
+    return stated(config, exclude={"class_given": True, "table": {"file"}})
+
+
+def human_table_digest(wildcards):
+    """What a tagger's table of human rationales says."""
+    config = load_tagger_config(wildcards.source, PROFILE.config_dir)
+    return given_file_digest(config.table.file)
+
+
+def given_file_digest(name):
+    """SHA-256 of a given file below the data root: moved or touched, it reruns nothing."""
+    path = Path(DATA_ROOT) / name
+    if not path.is_file():
+        raise CrisisWeaveError(
+            f"{path}: no such file; docs/rationale_labels.md says what it must hold"
+        )
+    return sha256_file(path)
 
 
 def known_rationales(wildcards):

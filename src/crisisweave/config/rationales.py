@@ -38,7 +38,7 @@ class TaggerConfig(StrictModel):
 
     table: HumanTable
     encoder: str
-    """A text encoder of kind `package` or `tiny`; frozen."""
+    """A text encoder of kind `package`; frozen."""
     layers: list[int] = Field(min_length=1)
     """Encoder layers whose states are read, side by side; 0 is the embeddings."""
     max_tokens: int = Field(default=128, ge=3)
@@ -49,7 +49,7 @@ class TaggerConfig(StrictModel):
     """Heads from different seeds whose span probabilities are averaged."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
     class_dropout: float = Field(default=0.3, gt=0, lt=1)
-    """Share of the training tweets whose class is hidden, so that the tagger also marks tweets of unknown class."""
+    """Share of the training tweets whose class is hidden, so that others are marked without it as well."""
     word_loss: float = Field(default=1.0, ge=0)
     """Weight of the rebalanced word loss (eq. 1) beside the span's likelihood."""
     epochs: int = Field(default=5, ge=1)

@@ -48,6 +48,8 @@ STEPS = {
     "patch-features": Step(1, (*_LEARNING, *_WEIGHTS)),
     "joint": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captions": Step(1, ("sacrebleu", "rouge-score", "pycocoevalcap", *_LEARNING)),
+    "tagger": Step(1, (*_LEARNING, *_WEIGHTS)),
+    "rationale-labels": Step(1, (*_LEARNING, *_WEIGHTS)),
     "train": Step(3, (*_LEARNING, *_WEIGHTS)),
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),

@@ -7,14 +7,17 @@ this project, over the tweets to which both annotators gave a rationale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crisisweave.errors import DataError
+from crisisweave.rationales.importer import read_rationale_table
+from crisisweave.rationales.labels import marked, read_labels
 from crisisweave.rationales.plausibility import word_scores
 
 Marks = Mapping[str, NDArray[np.bool_]]
@@ -26,8 +29,8 @@ def agreement(annotators: Mapping[str, Marks]) -> dict[str, Any]:
 
     Returns:
         `krippendorff_alpha` over every tweet that at least two annotated; `fleiss_kappa` over the tweets that
-        all annotated; `pairs`: for each pair `cohen_kappa`, `n` and `word_precision`, `word_recall`, `word_f1`
-        of the second against the first. A coefficient is null where it is not defined: nothing in common, or
+        all annotated; `pairs`: for each pair what `pair_agreement` gives of the second against the first. A
+        coefficient is null where it is not defined: nothing in common, or
         all marks alike.
 
     Raises:
@@ -138,3 +141,56 @@ def _fleiss(annotators: Mapping[str, Marks], everyone: list[str]) -> float | Non
     if not counts.sum(axis=0).all():
         return None
     return float(fleiss_kappa(counts))
+
+
+def compare_files(paths: Sequence[Path]) -> dict[str, Any]:
+    """Agreement of files of labels (`.jsonl`) or tables of snippets (any other name), one for each annotator.
+
+    A row of a table without a rationale, or with a snippet that is not verbatim, counts as not annotated;
+    `left_out` counts them. `pairs_as_sets` also compares those that are not verbatim.
+
+    Raises:
+        DataError: a file is broken, or the annotators cannot be compared.
+    """
+    marks: dict[str, Marks] = {}
+    bags: dict[str, dict[str, set[str]]] = {}
+    left_out = {}
+    for path in paths:
+        name = str(path)
+        if path.suffix == ".jsonl":
+            labels = read_labels(path)
+            marks[name] = {label.instance_id: label.selected() for label in labels}
+            bags[name] = {
+                label.instance_id: set(np.array(label.words, dtype=object)[label.selected()])
+                for label in labels
+            }
+            left_out[name] = 0
+        else:
+            tweets = read_rationale_table(path)
+            marks[name] = {
+                t.tweet_id: marked(t.match.spans, len(t.words)) for t in tweets if t.status == "gold"
+            }
+            bags[name] = {t.tweet_id: set(" ".join(t.snippets).split()) for t in tweets}
+            left_out[name] = len(tweets) - len(marks[name])
+    sets = [
+        {"reference": first, "other": second, **bag_agreement(bags[first], bags[second])}
+        for first, second in combinations(bags, 2)
+    ]
+    return {**agreement(marks), "pairs_as_sets": sets, "left_out": left_out}
+
+
+def as_lines(result: Mapping[str, Any]) -> list[str]:
+    """The result of `compare_files` for a terminal."""
+
+    def shown(values: Mapping[str, Any], *names: str) -> str:
+        return ", ".join(f"{n} {'-' if values[n] is None else f'{values[n]:.3f}'}" for n in names)
+
+    lines = [
+        f"left out, not verbatim or empty: {count} of {name}" for name, count in result["left_out"].items()
+    ]
+    lines.append(shown(result, "krippendorff_alpha", "fleiss_kappa"))
+    for pair, sets in zip(result["pairs"], result["pairs_as_sets"], strict=True):
+        lines.append(f"{pair['other']} against {pair['reference']}")
+        lines.append(f"  words in place, n {pair['n']}: {shown(pair, *WORD_SCORES, 'cohen_kappa')}")
+        lines.append(f"  words as sets, n {sets['n']}: {shown(sets, *WORD_SCORES)}")
+    return lines

@@ -4,8 +4,8 @@ The workflow writes a file of prompts; somebody has them answered elsewhere and 
 
     {"instance_id": "…", "prompt_version": "v1", "model": "…", "answer": "{\\"snippets\\": [\\"…\\"]}"}
 
-`answer` is what the model wrote, unchanged; null where it refused. Only snippets that stand in the tweet letter
-by letter become labels.
+`answer` is what the model wrote, unchanged; null where it refused. Only snippets that stand in the tweet
+letter by letter become labels.
 """
 
 from __future__ import annotations
