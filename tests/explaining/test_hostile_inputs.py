@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from joint_toy import SCORER, SIDE, JointToy, joint_config, method
 from PIL import Image
 
 from crisisweave.config.method import MethodConfig
-from crisisweave.config.run import read_run_config
+from crisisweave.encoders.joint import JointEncoder
+from crisisweave.encoders.joint_folder import load_joint_encoder
+from crisisweave.encoders.provider import PRETRAINED
 from crisisweave.explaining.evaluate import Known, evaluate_rationales
 from crisisweave.explaining.explain import explain
 from crisisweave.files import read_json
 from crisisweave.methods.rationale import Rationale, RationaleClassifier
+from crisisweave.methods.registry import build_model
 from crisisweave.study.make import make_study
 from crisisweave.training.examples import Examples
-from crisisweave.training.runs import load_model
 from toy import CLASSES, write_prepared
 
 MAX_TOKENS = joint_config().max_tokens
@@ -70,25 +73,47 @@ class Hostile(JointToy):
         return frame[frame["split"] == "test"].reset_index(drop=True)
 
 
-@pytest.fixture
-def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hostile:
-    """The data, in whose folder a step runs."""
-    monkeypatch.chdir(tmp_path)
-    return Hostile(tmp_path)
-
-
 def rationale_method(**changes: Any) -> MethodConfig:
     return method("rationale", rationales={"labels": "truth", "hidden": 8, "scorer": "scorer", **changes})
 
 
-def read(run: Path) -> RationaleClassifier:
-    """A run's network, whose word head tells words apart although nobody trained it."""
-    model = load_model(read_run_config(run), run)
-    assert isinstance(model, RationaleClassifier)
+ONE_MODEL = rationale_method(second="joint")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
+    """The data, with a run and its scorer; the run is explained."""
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("hostile")
+        patch.chdir(root)
+        hostile = Hostile(root)
+        hostile.joint_run(SCORER)
+        folder = hostile.joint_run(ONE_MODEL)
+        explain(folder, hostile.tested(), hostile.sources, folder)
+        return hostile
+
+
+@pytest.fixture
+def hostile(made: Hostile, monkeypatch: pytest.MonkeyPatch) -> Hostile:
+    """The same, in whose folder a step runs."""
+    monkeypatch.chdir(made.root)
+    return made
+
+
+@pytest.fixture(scope="module")
+def encoder(made: Hostile) -> JointEncoder:
+    """The joint encoder, read once for all networks."""
+    return load_joint_encoder("toy", made.root / "data/joint/toy")
+
+
+def network(config: MethodConfig, encoder: JointEncoder) -> RationaleClassifier:
+    """A network whose word head tells words apart although nobody trained it."""
     torch.manual_seed(2)
+    model = build_model(config, len(CLASSES), PRETRAINED._replace(joint=lambda _: copy.deepcopy(encoder)))
+    assert isinstance(model, RationaleClassifier)
     for parameter in model.word_head.parameters():
         torch.nn.init.normal_(parameter, std=0.7)
-    return model
+    return model.eval()
 
 
 VARIANTS = [
@@ -103,10 +128,10 @@ VARIANTS = [
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: ",".join(f"{k}={x}" for k, x in v.items()) or "-")
 def test_every_input_gets_finite_scores_and_a_sound_rationale(
-    hostile: Hostile, variant: dict[str, Any]
+    hostile: Hostile, encoder: JointEncoder, variant: dict[str, Any]
 ) -> None:
     config = rationale_method(**variant)
-    model = read(hostile.joint_run(config))
+    model = network(config, encoder)
     frame = hostile.tested()
     examples = Examples(frame, model, config, hostile.sources)
     batch = examples.batch(np.arange(len(frame)))
@@ -138,10 +163,10 @@ def test_every_input_gets_finite_scores_and_a_sound_rationale(
 
 @pytest.mark.parametrize("variant", VARIANTS[:4], ids=lambda v: str(v.get("patches", v.get("second", "-"))))
 def test_a_tweet_alone_in_a_batch_and_in_another_order_is_read_alike(
-    hostile: Hostile, variant: dict[str, Any]
+    hostile: Hostile, encoder: JointEncoder, variant: dict[str, Any]
 ) -> None:
     config = rationale_method(**variant)
-    model = read(hostile.joint_run(config))
+    model = network(config, encoder)
     frame = hostile.tested()
     examples = Examples(frame, model, config, hostile.sources)
 
@@ -167,9 +192,7 @@ def test_a_tweet_alone_in_a_batch_and_in_another_order_is_read_alike(
 
 
 def test_explain_writes_a_row_for_every_extractor_and_a_study_can_be_made_of_them(hostile: Hostile) -> None:
-    folder = hostile.joint_run(rationale_method(second="joint"))
-    frame = hostile.tested()
-    explain(folder, frame, hostile.sources, folder)
+    folder, frame = hostile.folder_of(ONE_MODEL), hostile.tested()
     table = pd.read_parquet(folder / "rationales.parquet")
     own = table[table["extractor"] == "method"].set_index("instance_id")
     assert set(own.index) == set(frame["instance_id"])
@@ -197,17 +220,14 @@ def test_explain_writes_a_row_for_every_extractor_and_a_study_can_be_made_of_the
     assert seen["patch"] == {
         "rise", "grad_cam", "attention_rollout", "integrated_gradients", "random_patches", "centre",
     }  # fmt: skip
-    key = make_study(folder, "method", "random_patches", 5, 0, Path("study"))
+    key = make_study(folder, "method", "random_patches", 3, 0, Path("study"))
     assert {pair.instance_id for pair in key.pairs} <= set(frame["instance_id"])
 
 
 @pytest.mark.parametrize("everything", [True, False])
 def test_scores_of_every_input_are_finite_or_null(hostile: Hostile, everything: bool) -> None:
     """With a gold rationale that covers everything, and with one that covers nothing."""
-    folder = hostile.joint_run(rationale_method())
-    hostile.joint_run(SCORER)
-    frame = hostile.tested()
-    explain(folder, frame, hostile.sources, folder)
+    folder, frame = hostile.folder_of(ONE_MODEL), hostile.tested()
     gold = {
         name: np.full(len(text.split()), everything)
         for name, text in zip(frame["instance_id"], frame["text"], strict=True)
@@ -218,16 +238,17 @@ def test_scores_of_every_input_are_finite_or_null(hostile: Hostile, everything: 
     for extractor, values in scores.items():
         for name, value in values.items():
             assert value is None or np.isfinite(value), (extractor, name)
-    assert {"comprehensiveness", "sufficiency", "deletion_auc", "word_f1"} <= set(scores["method"])
+    assert {"comprehensiveness", "sufficiency", "deletion_auc"} <= set(scores["method"])
+    assert ("word_f1" in scores["method"]) == everything
 
 
 @pytest.mark.parametrize("phase", ["extract", "predict"])
 @pytest.mark.parametrize("gold", ["everything", "nothing", "unknown"])
 def test_rationales_that_cover_everything_or_nothing_can_be_learned_from(
-    hostile: Hostile, gold: str, phase: str
+    hostile: Hostile, encoder: JointEncoder, gold: str, phase: str
 ) -> None:
     config = rationale_method()
-    model = read(hostile.joint_run(config))
+    model = network(config, encoder)
     frame = hostile.tested()
     covered = {
         name: len(text.split()) for name, text in zip(frame["instance_id"], frame["text"], strict=True)
