@@ -50,6 +50,15 @@ class Transformer(StrictModel):
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
+    def _words_are_the_same_each_time(self) -> Transformer:
+        # They are not stored with the encoder but read anew.
+        if self.words.startswith("tiny:"):
+            raise ValueError(
+                f"the word embeddings of '{self.words}' are random: name a package: or hub: encoder"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _heads_divide_width(self) -> Transformer:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
