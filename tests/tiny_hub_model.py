@@ -62,7 +62,7 @@ with torch.no_grad():
     alone = encoder(lists.pad(np.array([1])))[0]
     padded = encoder(tokens)[1, : len(alone)]
 print(json.dumps({
-    "tokens": [encoder._tokenizer.id_to_token(int(i)) for i in lists.ids[0]],
+    "tokens": [encoder.tokenizer.id_to_token(int(i)) for i in lists.ids[0]],
     "types": encoder.types,
     "padding_error": (alone - padded).abs().max().item(),
 }))

@@ -121,7 +121,7 @@ class MethodConfig(StrictModel):
     """Name of a file in config/joint/: one encoder for text and image together, instead of one for each."""
     rationales: Rationales | None = None
     masking: float = Field(default=0.0, ge=0, le=1)
-    """Joint encoder only: share of the training rows of which a random part is hidden."""
+    """Family joint only: share of the training rows of which a random part is hidden."""
     max_tokens: int = Field(default=128, ge=4, le=512)
     rows: Literal["concordant", "all"] = "concordant"
     """Training rows: those on whose label both modalities agree, or all."""
@@ -159,8 +159,8 @@ class MethodConfig(StrictModel):
             raise ValueError("a 'text' encoder and the inputs text or caption belong together")
         elif (self.image is not None) != ("image" in self.inputs):
             raise ValueError("an 'image' encoder and the input image belong together")
-        if self.masking and self.joint is None:
-            raise ValueError("'masking' belongs to a joint encoder: remove it")
+        if self.masking and self.family != "joint":
+            raise ValueError("'masking' belongs to family: joint; remove it")
         if (self.rationales is not None) != (self.family == "rationale"):
             raise ValueError("'rationales' and family: rationale belong together")
         if self.rationales is not None and (self.joint is None) != (self.rationales.patches == "none"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,7 +111,7 @@ def read_yaml(path: str | Path) -> Any:
     return values
 
 
-def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `change` laid over it: mappings are merged key by key, anything else is replaced."""
     result = dict(base)
     for key, value in change.items():

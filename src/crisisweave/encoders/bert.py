@@ -61,23 +61,33 @@ class Layer(nn.Module):
         self.output_norm = nn.LayerNorm(shape.dim, eps=shape.eps)
         self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, states: Tensor, mask: Tensor | None, attentions: list[Tensor] | None = None) -> Tensor:
         """States (B, L, d), mask (B, 1, 1, L) or None when nothing is padded → states (B, L, d)."""
         batch, length, dim = states.shape
         query, key, value = (
             self.qkv(states).view(batch, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         )
-        attended = F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=mask,
-            dropout_p=self.attention_dropout if self.training else 0.0,
-        )
+        if attentions is None:
+            attended = F.scaled_dot_product_attention(
+                query,
+                key,
+                value,
+                attn_mask=mask,
+                dropout_p=self.attention_dropout if self.training else 0.0,
+            )
+        else:
+            attentions.append(attention_weights(query, key, mask))
+            attended = attentions[-1] @ value
         attended = self.attention_output(attended.transpose(1, 2).reshape(batch, length, dim))
         states = self.attention_norm(states + self.dropout(attended))
         hidden = self.output(F.gelu(self.intermediate(states)))
         return self.output_norm(states + self.dropout(hidden))
+
+
+def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax of the scaled products (B, heads, N, N), for readers of attention: the fast path keeps none."""
+    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    return (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(dim=-1)
 
 
 class Bert(nn.Module):
@@ -102,10 +112,13 @@ class Bert(nn.Module):
         Returns:
             token states (B, L, d).
         """
-        states = self.embeddings(ids, types)
+        return self.encode(self.embeddings(ids, types), mask)
+
+    def encode(self, states: Tensor, mask: Tensor, attentions: list[Tensor] | None = None) -> Tensor:
+        """Embeddings (B, L, d), mask (B, L) → states (B, L, d); `attentions` receives (B, heads, L, L) a layer."""
         attention_mask = None if bool(mask.all()) else mask[:, None, None, :]
         for layer in self.layers:
-            states = layer(states, attention_mask)
+            states = layer(states, attention_mask, attentions)
         return states
 
 

@@ -7,16 +7,28 @@ wherever the caller keeps them and are loaded into what is built here.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from crisisweave.config.joint import Patches
 from crisisweave.encoders.bert import Bert
-from crisisweave.encoders.image import TINY_IMAGE, FirstToken, ImageEncoder, Normalisation, create_timm
+from crisisweave.encoders.image import (
+    TINY_IMAGE,
+    FirstToken,
+    ImageEncoder,
+    Normalisation,
+    create_timm,
+    last_stages,
+)
+from crisisweave.encoders.joint import JointEncoder
+from crisisweave.encoders.joint_folder import shape_of
 from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.encoders.text import MINILM, TINY_TEXT, HubNetwork, TextEncoder
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
+from crisisweave.encoders.vilt import Vilt
 from crisisweave.errors import WeightsError
 from crisisweave.files import read_json, write_json, write_text
 
@@ -40,6 +52,13 @@ def describe_image_encoder(encoder: ImageEncoder, name: str, folder: Path) -> No
     write_json(folder / "encoder.json", {"name": name, "dim": encoder.dim, "config": hub, **channels})
 
 
+def describe_joint_encoder(encoder: JointEncoder, folder: Path) -> None:
+    """Write encoder.json and tokenizer.json."""
+    shape = encoder.network.shape._asdict()
+    write_json(folder / "encoder.json", {"shape": shape, "patches": encoder.patches.model_dump(mode="json")})
+    write_text(folder / "tokenizer.json", encoder.tokenizer_json() + "\n")
+
+
 def build_text_encoder(folder: Path) -> TextEncoder:
     """The text encoder that a folder describes, its weights not yet loaded.
 
@@ -60,6 +79,20 @@ def build_text_encoder(folder: Path) -> TextEncoder:
         raise _damaged(folder, error) from error
 
 
+def build_joint_encoder(folder: Path) -> JointEncoder:
+    """The joint encoder that a folder describes, its weights not yet loaded.
+
+    Raises:
+        WeightsError: a file is missing, or describes no joint encoder.
+    """
+    made = _read(folder)
+    try:
+        tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        return JointEncoder(Vilt(shape_of(made["shape"])), tokenizer, Patches.model_validate(made["patches"]))
+    except Exception as error:  # as above
+        raise _damaged(folder, error) from error
+
+
 def build_image_encoder(folder: Path) -> ImageEncoder:
     """The image encoder that a folder describes, its weights not yet loaded.
 
@@ -69,29 +102,29 @@ def build_image_encoder(folder: Path) -> ImageEncoder:
     made = _read(folder)
     try:
         mean, std = ((a / 255, b / 255, c / 255) for a, b, c in (made["mean"], made["std"]))
-        network, feature_map = _image_network(parse(made["name"]), made["config"])
-        encoder = ImageEncoder(network, made["dim"], Normalisation(mean, std), feature_map)
+        network, feature_map, patch_map = _image_network(parse(made["name"]), made["config"])
+        encoder = ImageEncoder(network, made["dim"], Normalisation(mean, std), feature_map, patch_map)
     except Exception as error:  # as above
         raise _damaged(folder, error) from error
     return encoder
 
 
-def _image_network(name: EncoderName, config: Any) -> tuple[Any, Any]:
-    """The network of an image encoder without weights, and its map of local features where it has one."""
+def _image_network(name: EncoderName, config: Any) -> tuple[Any, Any, Any]:
+    """The network of an image encoder without weights, and its maps of local features and of patches."""
     if name.kind == "tiny":
         tiny = TINY_IMAGE[name.model]()
-        return tiny, tiny.layers
+        return tiny, tiny.layers, tiny.forward
     if name.kind == "hub":
-        return FirstToken(_hub_model(config)), None
+        return FirstToken(_hub_model(config)), None, None
     if name.kind == "open_clip":
         prepare_torchvision()
         import open_clip
 
-        return open_clip.create_model(name.model, pretrained=None).visual, None
+        return open_clip.create_model(name.model, pretrained=None).visual, None, None
     if name.kind == "package":
         network = create_timm("tf_efficientnet_lite0", pretrained=False)
-        return network, network.forward_features
-    return create_timm(name.model, pretrained=False), None
+        return network, network.forward_features, partial(last_stages, network)
+    return create_timm(name.model, pretrained=False), None, None
 
 
 def _hub_config(model: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -141,7 +142,8 @@ def _tiny(name: EncoderName) -> ImageEncoder:
     if name.model not in TINY_IMAGE:
         raise packages.unknown(name.kind, name.model, tuple(TINY_IMAGE))
     network = TINY_IMAGE[name.model]()
-    return ImageEncoder(network, network.dim, HALF, network.layers, network)
+    # Its method, not the network itself, whose weights would then be stored twice.
+    return ImageEncoder(network, network.dim, HALF, network.layers, network.forward)
 
 
 def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
@@ -161,10 +163,10 @@ def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
             f"{path} does not fit timm's tf_efficientnet_lite0; install timm in the pinned version"
         )
     network.load_state_dict({key: value for key, (_, value) in zip(wanted, body, strict=True)})
-    return ImageEncoder(network, 1280, HALF, network.forward_features, lambda x: _stages(network, x))
+    return ImageEncoder(network, 1280, HALF, network.forward_features, partial(last_stages, network))
 
 
-def _stages(network: Any, pixels: Tensor) -> Tensor:
+def last_stages(network: Any, pixels: Tensor) -> Tensor:
     """Features of small images by EfficientNet's last two stages (n, 432)."""
     stages = network.forward_intermediates(pixels, indices=[3, 4], intermediates_only=True)
     return torch.cat([stage.mean(dim=(2, 3)) for stage in stages], dim=1)

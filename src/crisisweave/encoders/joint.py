@@ -57,6 +57,7 @@ class JointEncoder(nn.Module):
         dim: width d of a state.
         patches: as given.
         grid: rows and columns of patches.
+        positions: longest text in tokens.
         star: id of the token `*`.
         mask: id of the token that stands for a masked one.
         grey: a grey patch as the patch embedding reads it (D,).
@@ -72,6 +73,7 @@ class JointEncoder(nn.Module):
         self.dim = network.shape.dim
         self.grid = network.shape.grid
         self.patches = patches
+        self.positions = network.shape.positions
         self._tokenizer = tokenizer
         self.star, self.mask = (known_token(tokenizer, token) for token in (STAR, MASK))
         width = network.shape.patch_dim
@@ -89,8 +91,9 @@ class JointEncoder(nn.Module):
         self.patch_std.copy_(deviation.clamp(min=float(deviation.mean()) / 100))
         self.grey.copy_((grey - self.patch_mean) / self.patch_std)
 
-    def read(self, tokens: Tokens, image: Tensor) -> JointInput:
+    def read(self, tokens: Tokens, image: Tensor | None) -> JointInput:
         """Tokens, and pixels (B, S, S, 3) uint8 or patch features (B, P, D), as the encoder reads them."""
+        assert image is not None
         if self.patches.encoder is not None:
             return JointInput(tokens, (image.float() - self.patch_mean) / self.patch_std)
         rows, columns = self.grid

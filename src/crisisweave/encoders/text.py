@@ -91,7 +91,7 @@ class TextEncoder(nn.Module):
         self.network = network
         self.dim = dim
         self.types = types
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Token states (B, L, d)."""
@@ -109,9 +109,9 @@ class TextEncoder(nn.Module):
 
     def tokenizer_json(self) -> str:
         """The tokenizer in the tokenizers library's format."""
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        text: str = self._tokenizer.to_str()
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        text: str = self.tokenizer.to_str()
         return text
 
     def tokenise(
@@ -129,7 +129,7 @@ class TextEncoder(nn.Module):
                 "this text encoder knows one token type, so it cannot tell tweet and caption apart; "
                 "use a BERT-like encoder for methods that read captions"
             )
-        return token_lists(self._tokenizer, first, second, max_tokens)
+        return token_lists(self.tokenizer, first, second, max_tokens)
 
 
 def token_lists(

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from crisisweave.encoders.bert import attention_weights
+
 
 class ViltShape(NamedTuple):
     """Sizes of a ViLT encoder."""
@@ -77,12 +79,8 @@ class Layer(nn.Module):
         if attentions is None:
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         else:
-            scores = query @ key.transpose(-1, -2) / (dim // self.heads) ** 0.5
-            if mask is not None:
-                scores = scores.masked_fill(~mask, float("-inf"))
-            weights = scores.softmax(dim=-1)
-            attentions.append(weights)
-            attended = weights @ value
+            attentions.append(attention_weights(query, key, mask))
+            attended = attentions[-1] @ value
         attended = self.attention_output(attended.transpose(1, 2).reshape(batch, length, dim))
         states = states + self.dropout(attended)
         hidden = self.output(F.gelu(self.intermediate(self.after(states))))

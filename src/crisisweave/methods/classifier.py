@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.encoders.joint import JointEncoder
+from crisisweave.encoders.text_only import TextOnly
 from crisisweave.methods.branches import ImageBranch, TextBranch
 from crisisweave.methods.inputs import Batch
 
@@ -81,6 +82,6 @@ class Classifier(nn.Module):
         return False
 
     @property
-    def joint(self) -> JointEncoder | None:
-        """The joint encoder that reads the text's tokens and the patches, where the method has one."""
+    def joint(self) -> JointEncoder | TextOnly | None:
+        """The encoder that reads the text's tokens and the patches (if any), where one explains both."""
         return None

@@ -1,4 +1,7 @@
-"""A joint encoder of words and patches, fine-tuned with a linear layer (ViLT; thesis, 3.5.3)."""
+"""A joint encoder of words and patches, fine-tuned with a linear layer (ViLT; thesis, 3.5.3).
+
+The same with a text encoder alone, for methods that explain words only.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from crisisweave.config.method import MethodConfig
 from crisisweave.encoders.joint import JointEncoder, JointInput
 from crisisweave.encoders.provider import Encoders
 from crisisweave.encoders.text import Tokens
+from crisisweave.encoders.text_only import TextOnly
 from crisisweave.encoders.vilt import JointStates
 from crisisweave.methods.branches import classification_head
 from crisisweave.methods.classifier import Classifier
@@ -20,8 +24,12 @@ class JointClassifier(nn.Module):
 
     def __init__(self, config: MethodConfig, n_classes: int, encoders: Encoders):
         super().__init__()
-        assert config.joint is not None
-        self.encoder: JointEncoder = encoders.joint(config.joint)
+        self.encoder: JointEncoder | TextOnly
+        if config.joint is not None:
+            self.encoder = encoders.joint(config.joint)
+        else:
+            assert config.text is not None
+            self.encoder = TextOnly(encoders.text(config.text.name), config.text.pooling)
         self.head = classification_head(self.encoder.dim, n_classes, config.head)
 
     def classify(self, states: JointStates) -> Tensor:
@@ -34,10 +42,9 @@ class JointClassifier(nn.Module):
         return self.classify(self.encoder(x))
 
 
-def joint_input(encoder: JointEncoder, batch: Batch) -> JointInput:
+def joint_input(encoder: JointEncoder | TextOnly, batch: Batch) -> JointInput:
     """A batch as a joint encoder reads it."""
     assert isinstance(batch.text, Tokens)
-    assert batch.image is not None
     return encoder.read(batch.text, batch.image)
 
 
@@ -50,7 +57,7 @@ class JointMethod(Classifier):
         self.masking = config.masking
 
     @property
-    def joint(self) -> JointEncoder:
+    def joint(self) -> JointEncoder | TextOnly:
         """The joint encoder."""
         return self.extractor.encoder
 

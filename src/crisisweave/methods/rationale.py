@@ -17,6 +17,7 @@ from torch import Tensor
 from crisisweave.config.method import MethodConfig
 from crisisweave.encoders.joint import JointEncoder, JointInput
 from crisisweave.encoders.provider import Encoders
+from crisisweave.encoders.text_only import TextOnly
 from crisisweave.encoders.vilt import JointStates
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.inputs import Batch
@@ -72,7 +73,7 @@ class RationaleClassifier(Classifier):
         return self.extractor if self._second is None else self._second
 
     @property
-    def joint(self) -> JointEncoder:
+    def joint(self) -> JointEncoder | TextOnly:
         """The joint encoder of stage 1."""
         return self.extractor.encoder
 
@@ -139,7 +140,8 @@ class RationaleClassifier(Classifier):
             states = self.extractor.encoder(x)
             words = self._word_scores(x, states)
             selected = chosen_words(words, x.tokens, self.settings.threshold)
-            patches = self._patch_scores(x, states, selected)
+            text_alone = self.settings.patches == "none"
+            patches = None if text_alone else self._patch_scores(x, states, selected)
             return Rationale(words, selected, patches, select_patches(patches, self.settings))
 
     def _word_scores(self, x: JointInput, states: JointStates) -> Tensor:

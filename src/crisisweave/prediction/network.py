@@ -17,9 +17,18 @@ from torch import Tensor
 from crisisweave.captioning.caption import candidates
 from crisisweave.captioning.folder import Captioner
 from crisisweave.config.captioner import CaptionerConfig
+from crisisweave.config.joint import Patches
 from crisisweave.config.run import RunConfig
-from crisisweave.datasets.text import model_words
-from crisisweave.encoders.features import IMAGE_BATCH, TEXT_BATCH, for_features, image_features, text_features
+from crisisweave.datasets.text import model_words, words
+from crisisweave.encoders.features import (
+    IMAGE_BATCH,
+    PATCH_BATCH,
+    TEXT_BATCH,
+    for_features,
+    image_features,
+    patch_features,
+    text_features,
+)
 from crisisweave.encoders.image import ImageEncoder
 from crisisweave.encoders.provider import Encoders
 from crisisweave.encoders.text import TextEncoder, TokenLists, Tokens
@@ -27,15 +36,21 @@ from crisisweave.images.store import centre_squares
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.decision import combine
 from crisisweave.methods.inputs import Batch
+from crisisweave.methods.rationale import RationaleClassifier
 from crisisweave.prediction.given import Given
+from crisisweave.prediction.rationale import Rationale, rationales_of
 from crisisweave.training.loop import probabilities
 
 
 class Answers(NamedTuple):
-    """Class probabilities (N, C) of N tweets, and the captions that were made on the way, if any."""
+    """Class probabilities (N, C) of N tweets, and the captions that were made on the way, if any.
+
+    `rationales` are given where they are asked for and the method has some.
+    """
 
     probabilities: NDArray[np.float64]
     captions: list[str] | None
+    rationales: list[Rationale] | None = None
 
 
 class Remembered:
@@ -59,8 +74,8 @@ class Remembered:
         return self.images[name]
 
     def provider(self) -> Encoders:
-        """The same, as methods take it."""
-        return Encoders(self.text, self.image)
+        """The same, as methods take it; a joint encoder is always trained, so each gets its own."""
+        return Encoders(self.text, self.image, self._source.joint)
 
 
 class CaptionMaker:
@@ -116,16 +131,25 @@ class Trained:
         self.frozen_image = (
             for_features(encoders.image(image.name), device) if image and not image.tuned else None
         )
+        patches = patch_encoder(config)
+        self.frozen_patches = for_features(encoders.image(patches), device) if patches else None
 
-    def answers(self, given: Sequence[Given]) -> Answers:
-        """Probabilities and captions of tweets; at least one."""
-        with torch.inference_mode():
+    def answers(self, given: Sequence[Given], explain: bool = False) -> Answers:
+        """Probabilities and captions of tweets, at least one; with `explain` also what decided."""
+        # Not inference mode: rationales that follow a gradient go back through what is read here.
+        with torch.no_grad():
             captions = self.captioner.captions(given) if self.captioner else None
             rows = _Rows(self._text(given, captions), self._image(given), len(given))
-            return Answers(probabilities(self.model, rows, self._device), captions)
+        found = None
+        if explain and isinstance(self.model, RationaleClassifier):
+            found = rationales_of(self.model, rows, [words(str(row.text)) for row in given], self._device)
+        return Answers(probabilities(self.model, rows, self._device), captions, found)
 
     def _text(self, given: Sequence[Given], captions: list[str] | None) -> TokenLists | Tensor | None:
-        method = self.config.method
+        method, joint = self.config.method, self.model.joint
+        if joint is not None:
+            longest = min(method.max_tokens, joint.positions)
+            return joint.tokenise([model_words(str(row.text)) for row in given], longest)
         if method.text is None:
             return None
         halves = []
@@ -150,6 +174,13 @@ class Trained:
         return vectors
 
     def _image(self, given: Sequence[Given]) -> Tensor | Callable[[NDArray[np.int64]], Tensor] | None:
+        if self.model.joint is not None:
+            patches = self.model.joint.patches
+            if patches is None:
+                return None
+            if self.frozen_patches is not None:
+                return _encoded_patches(self.frozen_patches, given, patches, self._device).cpu()
+            return lambda rows: _pixels([given[row] for row in rows], patches.size)
         use = self.config.method.image
         if use is None:
             return None
@@ -167,8 +198,8 @@ class Fusion:
         self.makes_captions: bool = text.makes_captions or image.makes_captions
         self.shorter_side: int | None = image.shorter_side or text.shorter_side
 
-    def answers(self, given: Sequence[Given]) -> Answers:
-        """Probabilities and captions of tweets; at least one."""
+    def answers(self, given: Sequence[Given], explain: bool = False) -> Answers:
+        """Probabilities and captions of tweets, at least one; combined decisions have no rationale."""
         assert self.config.method.rule is not None
         text, image = (self.members[name].answers(given) for name in ("text", "image"))
         fused = combine(self.config.method.rule, text.probabilities, image.probabilities)
@@ -205,6 +236,11 @@ class _Rows:
         return Batch(text, self._image(rows))
 
 
+def patch_encoder(config: RunConfig) -> str | None:
+    """The image encoder that sees each patch alone before the joint encoder reads it, where there is one."""
+    return None if config.joint is None else config.joint.patches.encoder
+
+
 def _pixels(given: Sequence[Given], size: int) -> Tensor:
     images = []
     for row in given:
@@ -222,3 +258,16 @@ def _encoded(
         for start in range(0, len(given), IMAGE_BATCH)
     ]
     return torch.cat(blocks)
+
+
+def _encoded_patches(
+    encoder: ImageEncoder, given: Sequence[Given], patches: Patches, device: torch.device
+) -> Tensor:
+    """Frozen features of the images' patches (n, P, D), as exact as the workflow stores them."""
+    blocks = [
+        patch_features(
+            encoder, _pixels(given[start : start + PATCH_BATCH], patches.size).to(device), patches.patch
+        )
+        for start in range(0, len(given), PATCH_BATCH)
+    ]
+    return torch.cat(blocks).half()

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from crisisweave.encoders.joint import JointEncoder, JointInput
 from crisisweave.encoders.text import Tokens
+from crisisweave.encoders.text_only import TextOnly
 
 
 def starred(tokens: Tokens, keep: Tensor, star: int) -> Tokens:
@@ -21,14 +22,16 @@ def starred(tokens: Tokens, keep: Tensor, star: int) -> Tokens:
     return tokens._replace(ids=tokens.ids.masked_fill(hidden, star))
 
 
-def masked(x: JointInput, encoder: JointEncoder, words: Tensor | None, patches: Tensor | None) -> JointInput:
+def masked(
+    x: JointInput, encoder: JointEncoder | TextOnly, words: Tensor | None, patches: Tensor | None
+) -> JointInput:
     """The input with parts of it hidden.
 
     Args:
         x: what the encoder reads.
         encoder: says what `*` and grey are.
         words: True at tokens that are shown (B, L), or None for all.
-        patches: shown patches (B, P), boolean or a share in [0, 1] that mixes a patch with grey; None for all.
+        patches: shown patches (B, P), boolean or a share in [0, 1] that mixes a patch with grey; None: all.
     """
     tokens = x.tokens if words is None else starred(x.tokens, words, encoder.star)
     if patches is None or not x.patches.shape[1]:
@@ -37,7 +40,7 @@ def masked(x: JointInput, encoder: JointEncoder, words: Tensor | None, patches: 
     return JointInput(tokens, torch.lerp(encoder.grey.expand_as(x.patches), x.patches, share))
 
 
-def randomly_masked(x: JointInput, encoder: JointEncoder, rows: float) -> JointInput:
+def randomly_masked(x: JointInput, encoder: JointEncoder | TextOnly, rows: float) -> JointInput:
     """In a share of the rows, hide words and patches, each kept with a probability that is drawn per row.
 
     So that a model has seen inputs of every degree of completeness, whole ones among them.

@@ -39,8 +39,9 @@ class WordHead(nn.Module):
 def rationale_loss(logits: Tensor, gold: Tensor) -> Tensor:
     """Rebalanced cross-entropy, the mean over the tweets whose rationale is known.
 
-    Of a tweet with n real tokens, `−(1/n) Σ_j w_j [r_j log p_j + (1−r_j) log(1−p_j)]` with `w_j = n / n_{r_j}`,
-    n_r being the number of its tokens of that kind: both kinds weigh the same however many there are.
+    Of a tweet with n real tokens, `−(1/n) Σ_j w_j [r_j log p_j + (1−r_j) log(1−p_j)]` with
+    `w_j = n / n_{r_j}`, n_r being the number of its tokens of that kind: both kinds weigh the same however
+    many there are.
 
     Args:
         logits: (B, L).

@@ -16,6 +16,7 @@ from crisisweave.datasets.text import model_words
 from crisisweave.encoders.features import read_features
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.text import TokenLists, Tokens
+from crisisweave.encoders.text_only import TextOnly
 from crisisweave.errors import DataError
 from crisisweave.images.store import ImageStore
 from crisisweave.layout import Sources
@@ -54,12 +55,12 @@ class Examples:
         self._store: ImageStore | None = None
         self._rows: NDArray[np.int64] | None = None
         self._flip = False
-        if config.text is not None:
+        if model.joint is not None:
+            self._read_joint(model.joint, config, sources)
+        elif config.text is not None:
             self._read_text(model, config, sources)
         if config.image is not None:
             self._read_images(config, sources)
-        if model.joint is not None:
-            self._read_joint(model.joint, config, sources)
         self._gold = None if gold is None else [gold.get(name) for name in self.frame["instance_id"]]
 
     def __len__(self) -> int:
@@ -128,9 +129,11 @@ class Examples:
             folder = sources.image_features(config.image.name, config.image.size)
             self._image_features = torch.from_numpy(read_features(folder, len(store.index))[rows])
 
-    def _read_joint(self, encoder: JointEncoder, config: MethodConfig, sources: Sources) -> None:
+    def _read_joint(self, encoder: JointEncoder | TextOnly, config: MethodConfig, sources: Sources) -> None:
         words = [model_words(text) for text in self.frame["text"]]
-        self._tokens = encoder.tokenise(words, min(config.max_tokens, encoder.network.shape.positions))
+        self._tokens = encoder.tokenise(words, min(config.max_tokens, encoder.positions))
+        if encoder.patches is None:
+            return
         store = ImageStore(sources.images)
         rows = store.rows(list(self.frame["instance_id"]))
         patches = encoder.patches

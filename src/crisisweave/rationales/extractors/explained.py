@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from crisisweave.encoders.joint import JointEncoder, JointInput
 from crisisweave.encoders.text import Tokens
+from crisisweave.encoders.text_only import TextOnly
 from crisisweave.encoders.vilt import JointStates
 
 
 class Explained(Protocol):
     """A joint classifier, a module, whose class scores come from its encoder's states."""
 
-    encoder: JointEncoder
+    encoder: JointEncoder | TextOnly
 
     def classify(self, states: JointStates) -> Tensor:
         """Class scores (B, C)."""
@@ -53,6 +54,26 @@ def usable(x: JointInput) -> JointInput:
     return JointInput(tokens, x.patches.clone() if x.patches.is_inference() else x.patches)
 
 
+def embedded(encoder: JointEncoder | TextOnly, x: JointInput) -> tuple[Tensor, Tensor, Tensor]:
+    """Embeddings of tokens (B, L, d), of patches (B, P, d), and of grey patches in their places (B, P, d).
+
+    A patch is embedded by an affine map, so what lies between a patch and grey lies between their embeddings
+    too, and need not be embedded for each mixture.
+    """
+    text, image = encoder.embed(x)
+    grey = encoder.embed(x._replace(patches=encoder.grey.expand_as(x.patches)))[1]
+    return text, image, grey
+
+
 def of_class(scores: Tensor, target: Tensor) -> Tensor:
     """Of class scores (B, C), those of each row's class (B,)."""
     return scores.gather(1, target[:, None])[:, 0]
+
+
+def log_probability(scores: Tensor, target: Tensor) -> Tensor:
+    """Of class scores (B, C), the log-probability of each row's class (B,): what gradients are taken of.
+
+    A class score by itself says nothing: all may shift together and no probability changes, but their
+    gradients do. In double precision, where the gradient of a certain class does not vanish.
+    """
+    return of_class(scores.double().log_softmax(dim=1), target)
