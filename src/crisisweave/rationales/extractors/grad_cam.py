@@ -7,11 +7,11 @@ from torch import Tensor
 
 from crisisweave.encoders.joint import JointInput
 from crisisweave.encoders.vilt import Layer
-from crisisweave.rationales.extractors.explained import Explained, of_class, reading, usable
+from crisisweave.rationales.extractors.explained import Explained, log_probability, reading, usable
 
 
 def grad_cam(classifier: Explained, x: JointInput, target: Tensor) -> Tensor:
-    """ReLU(Σ_k α_k A_k) with α_k the mean gradient of the class score over patches: (B, P), not negative.
+    """ReLU(Σ_k α_k A_k) with α_k the mean over patches of ∂log p/∂A_k, p the class's probability (B, P).
 
     A are the patches' states as the last layer's attention reads them, normalised. The states that this layer
     gives are of no use: the class is read at the first token, to which they no longer speak, so that their
@@ -29,7 +29,7 @@ def grad_cam(classifier: Explained, x: JointInput, target: Tensor) -> Tensor:
             # Gradients are wanted from the last layer on only; what comes before it needs no graph.
             with torch.no_grad():
                 text, image = encoder.embed(x)
-            score = of_class(
+            score = log_probability(
                 classifier.classify(encoder.encode(text, image.requires_grad_(), x.tokens.mask)), target
             )
         finally:

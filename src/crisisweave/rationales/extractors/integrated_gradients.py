@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from crisisweave.encoders.joint import JointInput
-from crisisweave.encoders.text import Tokens
-from crisisweave.rationales.extractors.explained import Explained, of_class, reading, usable
+from crisisweave.rationales.extractors.explained import (
+    Explained,
+    embedded,
+    log_probability,
+    reading,
+    usable,
+)
 
-STEPS = 32
+STEPS = 16
 """Points of the Gauss–Legendre rule between the grey image and the image."""
 _BATCH = 256
 
@@ -16,21 +22,26 @@ _BATCH = 256
 def integrated_gradients(classifier: Explained, x: JointInput, target: Tensor) -> Tensor:
     """Attribution of each patch, against the same text with a grey image (B, P), signed.
 
-    The attributions of a patch's numbers are added up, so that those of an image sum to the difference that
-    the image makes to the class score (completeness); a negative one speaks against the class.
+    Those of an image sum to what it adds to the log-probability of the class (completeness); a patch with a
+    negative one speaks against the class. The path is walked among the embeddings, to which patches are
+    brought by an affine map: the sum over a patch's numbers is the same there, and much is computed once.
     """
     from captum.attr import IntegratedGradients
 
-    def score(patches: Tensor, wanted: Tensor, *tokens: Tensor) -> Tensor:
-        return of_class(classifier.scores(JointInput(Tokens(*tokens), patches)), wanted)
+    encoder = classifier.encoder
+
+    def score(image: Tensor, text: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
+        return log_probability(classifier.classify(encoder.encode(text, image, mask)), wanted)
 
     with reading(classifier, gradients=True):
         x = usable(x)
-        attributions: Tensor = IntegratedGradients(score, multiply_by_inputs=True).attribute(
-            x.patches,
-            baselines=classifier.encoder.grey.expand_as(x.patches),
-            additional_forward_args=(target.clone(), *x.tokens),
+        with torch.no_grad():
+            text, image, grey = embedded(encoder, x)
+        attributions: Tensor = IntegratedGradients(score).attribute(
+            image,
+            baselines=grey,
+            additional_forward_args=(text, x.tokens.mask, target.clone()),
             n_steps=STEPS,
-            internal_batch_size=max(_BATCH, len(x.patches)),
+            internal_batch_size=max(_BATCH, len(image)),
         )
-    return attributions.detach().sum(dim=2).to(x.patches.dtype)
+    return attributions.sum(dim=2).detach()
