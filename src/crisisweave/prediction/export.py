@@ -4,7 +4,7 @@ README.md              the model card
 export.json            format, classes, inputs
 config.yaml            the run's config
 model.safetensors      every tensor, also those that training left as they came
-text/, image/          how the encoders are built; the tokenizer
+text/, image/, joint/  how the encoders are built; the tokenizer
 captioner/             for methods that read captions: captioner, scorer, tokenizer, its image encoder
 members/text, /image   for a decision fusion: the two methods, each a folder like this one
 """
@@ -20,12 +20,12 @@ from torch import nn
 import crisisweave
 from crisisweave.captioning.folder import save_captioner
 from crisisweave.config.run import read_run_config, write_run_config
-from crisisweave.encoders.folder import describe_image_encoder, describe_text_encoder
+from crisisweave.encoders.folder import describe_image_encoder, describe_joint_encoder, describe_text_encoder
 from crisisweave.errors import DataError
 from crisisweave.files import atomic_path, write_bytes, write_json, write_text
 from crisisweave.prediction.folder import EXPORTED, FORMAT, frozen_encoders, is_exported, load_run, project_of
 from crisisweave.prediction.model_card import model_card
-from crisisweave.prediction.network import Fusion, Network, Trained
+from crisisweave.prediction.network import Fusion, Network, Trained, patch_encoder
 from crisisweave.prediction.predictor import NEEDED
 
 
@@ -86,6 +86,11 @@ def write_network(network: Network, folder: Path) -> None:
         describe_text_encoder(encoders.text(method.text.name), method.text.name, folder / "text")
     if method.image is not None:
         describe_image_encoder(encoders.image(method.image.name), method.image.name, folder / "image")
+    if network.model.joint is not None:
+        describe_joint_encoder(network.model.joint, folder / "joint")
+    patches = patch_encoder(config)
+    if patches is not None:
+        describe_image_encoder(encoders.image(patches), patches, folder / "image")
     parts: dict[str, Any] = {"model": network.model, **frozen_encoders(config, encoders)}
     _write_weights(folder / "model.safetensors", nn.ModuleDict(parts))
     if network.captioner is not None:

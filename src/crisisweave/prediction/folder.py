@@ -20,15 +20,16 @@ from torch import Tensor, nn
 from crisisweave.captioning.folder import load_captioner_folder
 from crisisweave.config.captioner import CaptionerConfig
 from crisisweave.config.run import RunConfig, read_run_config
-from crisisweave.encoders.folder import build_image_encoder, build_text_encoder
+from crisisweave.encoders.folder import build_image_encoder, build_joint_encoder, build_text_encoder
 from crisisweave.encoders.image import ImageEncoder
+from crisisweave.encoders.joint_folder import load_joint_encoder
 from crisisweave.encoders.provider import PRETRAINED, Encoders
 from crisisweave.encoders.text import TextEncoder
 from crisisweave.errors import DataError, WeightsError
 from crisisweave.files import read_json, sha256_file
-from crisisweave.layout import captioner_folder
+from crisisweave.layout import captioner_folder, joint_folder
 from crisisweave.methods.registry import build_model
-from crisisweave.prediction.network import CaptionMaker, Fusion, Network, Remembered, Trained
+from crisisweave.prediction.network import CaptionMaker, Fusion, Network, Remembered, Trained, patch_encoder
 from crisisweave.prediction.predictor import Predictor
 from crisisweave.seeding import best_device
 from crisisweave.training.runs import load_model
@@ -70,7 +71,7 @@ def _as_frozen(load_encoder: Callable[[str], E]) -> Callable[[str], E]:
     return loaded
 
 
-PINNED = Encoders(_as_frozen(PRETRAINED.text), _as_frozen(PRETRAINED.image))
+PINNED = Encoders(_as_frozen(PRETRAINED.text), _as_frozen(PRETRAINED.image), PRETRAINED.joint)
 
 
 def is_exported(folder: Path) -> bool:
@@ -107,7 +108,7 @@ def load_run(run: Path) -> Network:
         return _fusion(
             config, {name: load_run(_there(member)) for name, member in members_of(run, config).items()}
         )
-    encoders = Remembered(PINNED)
+    encoders = Remembered(_of_project(run))
     model = load_model(config, run, encoders.provider())
     captioner = None
     if config.method.captioner is not None:
@@ -115,6 +116,13 @@ def load_run(run: Path) -> Network:
         folder = captioner_folder(config.method.captioner, project_of(run) / "data")
         captioner = _caption_maker(needed, folder, PINNED.image(needed.image.encoder))
     return Trained(config, model, encoders, captioner, best_device())
+
+
+def _of_project(run: Path) -> Encoders:
+    """Pinned encoders, and the joint encoders of the run's project, wherever the command is given."""
+    return PINNED._replace(
+        joint=lambda name: load_joint_encoder(name, joint_folder(name, project_of(run) / "data"))
+    )
 
 
 def _there(member: Path) -> Path:
@@ -162,7 +170,9 @@ def _exported(folder: Path) -> Network:
         return _fusion(config, {name: _exported(folder / "members" / name) for name in config.method.members})
     encoders = Remembered(
         Encoders(
-            lambda _: build_text_encoder(folder / "text"), lambda _: build_image_encoder(folder / "image")
+            lambda _: build_text_encoder(folder / "text"),
+            lambda _: build_image_encoder(folder / "image"),
+            lambda _: build_joint_encoder(folder / "joint"),
         )
     )
     model = build_model(config.method, len(config.classes), encoders.provider()).eval()
@@ -183,6 +193,9 @@ def frozen_encoders(config: RunConfig, encoders: Remembered) -> dict[str, TextEn
         frozen["text_encoder"] = encoders.text(config.method.text.name)
     if config.method.image is not None and not config.method.image.tuned:
         frozen["image_encoder"] = encoders.image(config.method.image.name)
+    patches = patch_encoder(config)
+    if patches is not None:
+        frozen["patch_encoder"] = encoders.image(patches)
     return frozen
 
 
@@ -230,6 +243,9 @@ def _run_files(run: Path) -> list[Path]:
             files += _run_files(member)
         return files
     files.append(run / "model.safetensors")
+    if config.joint is not None:
+        folder = joint_folder(config.joint.name, project_of(run) / "data")
+        files += [folder / name for name in ("config.yaml", "tokenizer.json", "model.safetensors")]
     if config.method.captioner is not None:
         folder = captioner_folder(config.method.captioner, project_of(run) / "data")
         files += [folder / name for name in ("config.yaml", "tokenizer.json", "model.safetensors")]

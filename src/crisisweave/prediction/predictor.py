@@ -11,6 +11,7 @@ from crisisweave.config.run import RunConfig
 from crisisweave.errors import DataError
 from crisisweave.prediction.given import Given, read_given
 from crisisweave.prediction.network import Answers, Network
+from crisisweave.prediction.rationale import Rationale
 
 NEEDED = ("text", "image")
 
@@ -24,19 +25,24 @@ class Prediction:
         probabilities: class → probability, in the task's order of classes.
         inputs: what the method read: `text` (after the repair of broken encoding), `image` (its file) and
             `caption` (as made from the image).
+        rationale: the words and patches from which alone the answer was given, where the method says so.
     """
 
     predicted: str
     probabilities: Mapping[str, float]
     inputs: Mapping[str, str]
+    rationale: Rationale | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values."""
-        return {
+        values: dict[str, Any] = {
             "predicted": self.predicted,
             "probabilities": dict(self.probabilities),
             "inputs": dict(self.inputs),
         }
+        if self.rationale is not None:
+            values["rationale"] = self.rationale.as_json()
+        return values
 
     def __str__(self) -> str:
         width = max(len(name) for name in self.probabilities)
@@ -46,6 +52,8 @@ class Prediction:
         lines.append(f"\nread: {', '.join(self.inputs)}")
         if "caption" in self.inputs:
             lines.append(f"caption: {self.inputs['caption']}")
+        if self.rationale is not None:
+            lines.append(str(self.rationale))
         return "\n".join(lines)
 
 
@@ -89,7 +97,7 @@ class Predictor:
                 )
         path = None if image is None else Path(image)
         given = self.read(text, path)
-        answers = self.answers([given])
+        answers = self.network.answers([given], explain=True)
         values = answers.probabilities[0]
         inputs = {}
         if given.text is not None:
@@ -102,6 +110,7 @@ class Predictor:
             self.classes[int(values.argmax())],
             {name: float(p) for name, p in zip(self.classes, values, strict=True)},
             inputs,
+            None if answers.rationales is None else answers.rationales[0],
         )
 
     def read(self, text: str | None, image: Path | None, name: str | None = None) -> Given:
