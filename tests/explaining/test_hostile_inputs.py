@@ -25,7 +25,7 @@ from crisisweave.methods.rationale import Rationale, RationaleClassifier
 from crisisweave.methods.registry import build_model
 from crisisweave.study.make import make_study
 from crisisweave.training.examples import Examples
-from toy import CLASSES, write_prepared
+from toy import CLASSES, TINY_TEXT, write_prepared
 
 MAX_TOKENS = joint_config().max_tokens
 TEXTS = {
@@ -74,7 +74,10 @@ class Hostile(JointToy):
 
 
 def rationale_method(**changes: Any) -> MethodConfig:
-    return method("rationale", rationales={"labels": "truth", "hidden": 8, "scorer": "scorer", **changes})
+    rationales = {"labels": "truth", "hidden": 8, "scorer": "scorer", **changes}
+    if changes.get("patches") == "none":
+        return method("rationale", inputs=["text"], joint=None, text=TINY_TEXT, rationales=rationales)
+    return method("rationale", rationales=rationales)
 
 
 ONE_MODEL = rationale_method(second="joint")
@@ -121,6 +124,8 @@ VARIANTS = [
     {"second": "joint", "select": "top"},
     {"patches": "rationale_transport"},
     {"patches": "saliency", "select": "top", "alpha": 0.0},
+    {"patches": "none"},
+    {"patches": "none", "second": "joint", "alpha": 0.0},
     {"threshold": 0.999},
     {"threshold": 0.001},
 ]
@@ -141,10 +146,13 @@ def test_every_input_gets_finite_scores_and_a_sound_rationale(
     found = model.rationale(x)
     words = x.tokens.words
     assert scores.shape == full.shape == (len(frame), len(CLASSES))
-    for values in (scores, full, found.token_scores, found.patch_scores):
+    for values in (scores, full, found.token_scores):
         assert torch.isfinite(values).all()
-    assert found.patch_scores is not None
-    assert found.patches_selected is not None
+    if config.joint is None:
+        assert found.patch_scores is None
+        assert found.patches_selected is None
+    else:
+        assert torch.isfinite(found.patch_scores).all()
     assert ((found.token_scores >= 0) & (found.token_scores <= 1)).all()
     assert not found.token_scores[words < 0].any()
     assert not found.tokens_selected[words < 0].any()
@@ -154,14 +162,14 @@ def test_every_input_gets_finite_scores_and_a_sound_rationale(
         assert bool(chosen) == bool(read), name
         unchosen = words[i][(words[i] >= 0) & ~found.tokens_selected[i]].tolist()
         assert not chosen & set(unchosen), f"{name}: a word is chosen as a whole or not at all"
-        if not read and variant.get("patches") != "saliency":
+        if not read and variant.get("patches") not in ("saliency", "none"):
             assert not found.patches_selected[i].any(), f"{name}: nothing to carry over"
         if variant.get("threshold") == 0.001:
             assert chosen == read, name
     assert int(words.max()) <= MAX_TOKENS
 
 
-@pytest.mark.parametrize("variant", VARIANTS[:4], ids=lambda v: str(v.get("patches", v.get("second", "-"))))
+@pytest.mark.parametrize("variant", VARIANTS[:5], ids=lambda v: str(v.get("patches", v.get("second", "-"))))
 def test_a_tweet_alone_in_a_batch_and_in_another_order_is_read_alike(
     hostile: Hostile, encoder: JointEncoder, variant: dict[str, Any]
 ) -> None:
@@ -181,14 +189,16 @@ def test_a_tweet_alone_in_a_batch_and_in_another_order_is_read_alike(
     _, shuffled_scores, shuffled = of(order)
     assert torch.allclose(scores[order], shuffled_scores, atol=1e-5)
     assert torch.equal(together.tokens_selected[order], shuffled.tokens_selected)
-    assert torch.equal(together.patches_selected[order], shuffled.patches_selected)
+    if config.joint is not None:
+        assert torch.equal(together.patches_selected[order], shuffled.patches_selected)
     for i, name in enumerate(TEXTS):
         _, alone_scores, alone = of(np.array([i]))
         length = int(mask[i].sum())
         assert torch.allclose(alone_scores[0], scores[i], atol=1e-5), name
         assert torch.equal(alone.tokens_selected[0], together.tokens_selected[i, :length]), name
-        assert torch.allclose(alone.patch_scores[0], together.patch_scores[i], atol=1e-5), name
-        assert torch.equal(alone.patches_selected[0], together.patches_selected[i]), name
+        if config.joint is not None:
+            assert torch.allclose(alone.patch_scores[0], together.patch_scores[i], atol=1e-5), name
+            assert torch.equal(alone.patches_selected[0], together.patches_selected[i]), name
 
 
 def test_explain_writes_a_row_for_every_extractor_and_a_study_can_be_made_of_them(hostile: Hostile) -> None:

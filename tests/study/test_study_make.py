@@ -221,6 +221,12 @@ def test_mistakes_are_one_sentence(project: Project) -> None:
         ConfigError, match=r"0 tweets can .* \(60 rows .* classes, .* choose other extractors"
     ):
         make()
+    table["patch_selected"] = None
+    table.to_parquet(RUN / "rationales.parquet")
+    with pytest.raises(
+        ConfigError, match="'method' explains no image of the test split .* no extractor does"
+    ):
+        make()
     (RUN / "rationales.parquet").unlink()
     with pytest.raises(DataError, match="no such file; run `crisisweave explain`"):
         make()
