@@ -224,7 +224,7 @@ def test_mistakes_are_one_sentence(project: Project) -> None:
     table["patch_selected"] = None
     table.to_parquet(RUN / "rationales.parquet")
     with pytest.raises(
-        ConfigError, match="'method' explains no image of the test split .* no extractor does"
+        ConfigError, match=r"'method' explains no image of the test split .* no extractor does"
     ):
         make()
     (RUN / "rationales.parquet").unlink()
