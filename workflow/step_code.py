@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "features": ("features", "text_features"),
     "predict-splits": ("predict_splits",),
     "evaluate-rationales": ("evaluate_rationales",),
+    "patch-features": ("patch_features",),
     "tagger": ("train_tagger",),
     "rationale-labels": ("labels",),
 }
