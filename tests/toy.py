@@ -9,12 +9,15 @@ import pandas as pd
 from PIL import Image
 
 from crisisweave.config.dataset import DatasetConfig
+from crisisweave.config.joint import JointConfig
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import RunConfig
 from crisisweave.datasets.tables import Instance, as_frame, read_instances
+from crisisweave.datasets.text import words
 from crisisweave.files import write_json, write_parquet
 from crisisweave.images.store import build_store
 from crisisweave.layout import Sources
+from crisisweave.rationales.labels import RationaleLabel, write_labels
 
 CLASSES = ["calm", "flood"]
 
@@ -126,6 +129,21 @@ class Toy:
         ]
         write_parquet(self.sources.captions("toy") / "captions.parquet", pd.DataFrame(records))
 
+    def write_truth(self) -> None:
+        """Rationale labels: the words that tell the classes apart."""
+        labels = [
+            RationaleLabel(
+                row.instance_id,
+                str(row.label),
+                tuple(words(row.text)),
+                ((0, 2 if row.label == "flood" else 3),),
+                "generator",
+                "truth",
+            )
+            for row in self.rows
+        ]
+        write_labels(self.sources.rationales("truth"), labels)
+
     def frame(self) -> pd.DataFrame:
         """All prepared rows."""
         return read_instances(self.sources.prepared)[0]
@@ -141,7 +159,29 @@ class Toy:
             method=method,
             shorter_side=32,
             captioner=None,
+            joint=joint_config() if method.joint else None,
         )
+
+
+def joint_config(**changes: object) -> JointConfig:
+    """A joint encoder: 32 pixels in patches of 8, a transformer of width 16."""
+    values: dict[str, object] = {
+        "name": "toy",
+        "title": "Toy",
+        "source": {"document": "none", "section": "none"},
+        "patches": {"size": 32, "patch": 8},
+        "max_tokens": 16,
+        "transformer": {"width": 16, "layers": 2, "heads": 2, "dropout": 0.0},
+        "training": {
+            "dataset": "toy",
+            "tasks": ["state"],
+            "lr": 1e-3,
+            "batch_size": 8,
+            "epochs": 1,
+            "patience": 1,
+        },
+    }
+    return JointConfig.model_validate({**values, **changes})
 
 
 TINY_TEXT = {"name": "tiny:bert", "pooling": "mean"}
@@ -149,19 +189,34 @@ TINY_IMAGE = {"name": "tiny:conv", "size": 32}
 TRAINING = {"lr": 2e-3, "batch_size": 8, "epochs": 12, "patience": 12, "warmup": 0.0}
 
 
+JOINT = {"inputs": ["text", "image"], "joint": "toy"}
+RATIONALES = {"labels": "truth", "hidden": 8, "alpha": 1.0}
+METHODS: dict[str, dict[str, object]] = {
+    "text": {"inputs": ["text"], "text": TINY_TEXT},
+    "image": {"inputs": ["image"], "image": TINY_IMAGE},
+    "concat": {"inputs": ["text", "image"], "text": TINY_TEXT, "image": TINY_IMAGE},
+    "cmb": {
+        "inputs": ["text", "caption"],
+        "text": TINY_TEXT,
+        "captioner": "toy",
+        "head": {"hidden": 16, "dropout": 0.1},
+    },
+    "joint": JOINT,
+    "joint_text": {"family": "joint", "inputs": ["text"], "text": TINY_TEXT, "masking": 0.5},
+    "rationale": {**JOINT, "rationales": RATIONALES},
+    "rationale_one": {"family": "rationale", **JOINT, "rationales": {**RATIONALES, "second": "joint"}},
+    "rationale_text": {
+        "family": "rationale",
+        "inputs": ["text"],
+        "text": TINY_TEXT,
+        "rationales": {**RATIONALES, "patches": "none"},
+    },
+}
+"""What each tiny method reads; a family's plain form has the family's name."""
+
+
 def tiny_method(family: str, **changes: object) -> MethodConfig:
-    """A method of a family with tiny encoders."""
-    parts: dict[str, dict[str, object]] = {
-        "text": {"inputs": ["text"], "text": TINY_TEXT},
-        "image": {"inputs": ["image"], "image": TINY_IMAGE},
-        "concat": {"inputs": ["text", "image"], "text": TINY_TEXT, "image": TINY_IMAGE},
-        "cmb": {
-            "inputs": ["text", "caption"],
-            "text": TINY_TEXT,
-            "captioner": "toy",
-            "head": {"hidden": 16, "dropout": 0.1},
-        },
-    }
+    """A method with tiny encoders: of a family, or one of its other forms in `METHODS`."""
     return MethodConfig.model_validate(
         {
             "name": family,
@@ -171,7 +226,7 @@ def tiny_method(family: str, **changes: object) -> MethodConfig:
             "source": {"document": "none", "section": "none"},
             "max_tokens": 32,
             "training": TRAINING,
-            **parts[family],
+            **METHODS[family],
             **changes,
         }
     )

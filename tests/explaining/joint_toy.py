@@ -6,40 +6,15 @@ from pathlib import Path
 
 import torch
 
-from crisisweave.config.joint import JointConfig
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import RunConfig, write_run_config
-from crisisweave.datasets.text import words
 from crisisweave.encoders.joint_folder import new_encoder, save_joint
 from crisisweave.methods.registry import build_model
-from crisisweave.rationales.labels import RationaleLabel, write_labels
 from crisisweave.training.runs import save_model
-from toy import CLASSES, TRAINING, Toy
+from toy import CLASSES, TRAINING, Toy, joint_config
 
 SIDE = 4
 """Patches along a side."""
-
-
-def joint_config() -> JointConfig:
-    """32 pixels in patches of 8, a transformer of width 16."""
-    return JointConfig.model_validate(
-        {
-            "name": "toy",
-            "title": "Toy",
-            "source": {"document": "none", "section": "none"},
-            "patches": {"size": 32, "patch": 32 // SIDE},
-            "max_tokens": 16,
-            "transformer": {"width": 16, "layers": 2, "heads": 2, "dropout": 0.0},
-            "training": {
-                "dataset": "toy",
-                "tasks": ["state"],
-                "lr": 1e-3,
-                "batch_size": 8,
-                "epochs": 1,
-                "patience": 1,
-            },
-        }
-    )
 
 
 def method(family: str, **changes: object) -> MethodConfig:
@@ -73,20 +48,7 @@ class JointToy(Toy):
         folder.mkdir(parents=True)
         torch.manual_seed(0)
         save_joint(new_encoder(joint_config(), 3 * (32 // SIDE) ** 2), joint_config(), folder)
-        write_labels(
-            self.sources.rationales("truth"),
-            [
-                RationaleLabel(
-                    row.instance_id,
-                    str(row.label),
-                    tuple(words(row.text)),
-                    ((0, 2 if row.label == "flood" else 3),),
-                    "generator",
-                    "truth",
-                )
-                for row in self.rows
-            ],
-        )
+        self.write_truth()
 
     def folder_of(self, config: MethodConfig) -> Path:
         """The folder of a run of seed 1."""

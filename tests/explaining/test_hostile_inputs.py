@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from joint_toy import SCORER, SIDE, JointToy, joint_config, method
+from joint_toy import SCORER, SIDE, JointToy, method
 from PIL import Image
 
 from crisisweave.config.method import MethodConfig
@@ -25,7 +25,7 @@ from crisisweave.methods.rationale import Rationale, RationaleClassifier
 from crisisweave.methods.registry import build_model
 from crisisweave.study.make import make_study
 from crisisweave.training.examples import Examples
-from toy import CLASSES, TINY_TEXT, write_prepared
+from toy import CLASSES, TINY_TEXT, joint_config, write_prepared
 
 MAX_TOKENS = joint_config().max_tokens
 TEXTS = {
