@@ -19,7 +19,7 @@ from checkout import FOUR_RUNS, ROOT, Checkout
 pytestmark = pytest.mark.slow
 
 TRACKED = ["dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"]
-STAGES = ["prepare", "encode", "caption", "run", "report"]
+STAGES = ["prepare", "encode", "caption", "joint", "run", "report"]
 UP_TO_DATE = "Data and pipelines are up to date."
 
 

@@ -630,3 +630,11 @@ CAPTIONS = [
     for n in PROFILE.datasets()
     for captioner in PROFILE.captioners_of(n)
 ]
+JOINT_ENCODERS = [f"data/joint/{name}/model.safetensors" for name in PROFILE.joints()]
+RATIONALE_LABELS = list(
+    dict.fromkeys(
+        f"data/rationales/{run.dataset}/{run.task}/"
+        f"{PROFILE.method(run.dataset, run.task, run.method).rationales.labels}.jsonl"
+        for run in EXPLAINED
+    )
+)

@@ -3,6 +3,7 @@ localrules:
     prepare_all,
     encode_all,
     caption_all,
+    joint_all,
     run_all,
 
 
@@ -23,6 +24,12 @@ rule encode_all:
 rule caption_all:
     input:
         CAPTIONS,
+
+
+rule joint_all:
+    input:
+        JOINT_ENCODERS,
+        RATIONALE_LABELS,
 
 
 rule run_all:
