@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import torch
 import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
 from crisisweave.cli import app
+from crisisweave.config.joint import JointConfig
+from crisisweave.datasets.text import words
+from crisisweave.encoders.joint_folder import new_encoder, save_joint
+from crisisweave.rationales.labels import RationaleLabel, write_labels
 from toy import TINY_IMAGE, TINY_TEXT, TRAINING, tiny_method
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +34,17 @@ METHODS: dict[str, dict[str, Any]] = {
     "image_frozen": {"family": "image", "image": {**TINY_IMAGE, **FROZEN}},
     "concat": {"family": "concat", "image": {**TINY_IMAGE, **FROZEN}},
     "cmb": {"family": "cmb"},
+    "vilt": {"family": "joint", "joint": "pixels"},
+    "rationale": {"family": "rationale", "joint": "features"},
+    "rationale_text": {"family": "rationale", "text": TINY_TEXT},
 }
+JOINT = {"pixels": None, "features": "tiny:conv"}
+"""Joint encoder and what it reads of a patch of 8 × 8 pixels, 4 × 4 of them: pixels or features."""
 FUSION = "decision_mean"
 ALL = [*METHODS, FUSION]
 NEEDS = {
     name: {"text": {"text"}, "image": {"image"}}.get(name.split("_")[0], {"text", "image"}) for name in ALL
-}
+} | {"rationale_text": {"text"}}
 CAPTIONER: dict[str, Any] = {
     "image": {"encoder": "tiny:conv", "size": 32},
     "decoding": {"method": "beam", "candidates": 3, "max_tokens": 8},
@@ -61,7 +72,7 @@ def must(project: Path, *arguments: str) -> str:
 
 def build(project: Path) -> Path:
     """Make the project and run its steps."""
-    for name in ("datasets", "methods", "captioners"):
+    for name in ("datasets", "methods", "captioners", "joint", "rationales"):
         (project / "config" / name).mkdir(parents=True)
     _write_configs(project / "config")
     _write_raw(project / "data" / "toy")
@@ -71,6 +82,9 @@ def build(project: Path) -> Path:
     must(project, "audit", *here)
     must(project, "features", *here, "--encoder", "tiny:conv", "--size", "32")
     must(project, "text-features", *here, "--task", "state", "--method", "text_frozen")
+    _write_joint_encoders(project)
+    must(project, "patch-features", *here, "--joint", "features")
+    _write_rationale_labels(project)
     must(project, "captioner", "--captioner", "demo_prefix", "--profile", "config/toy.yaml")
     must(project, "captions", *here, "--captioner", "demo_prefix")
     for name in ALL:
@@ -124,9 +138,15 @@ def _write_configs(folder: Path) -> None:
     }
     _dump(folder / "datasets/toy.yaml", dataset)
     for name, changes in METHODS.items():
+        if changes["family"] in ("joint", "rationale"):
+            _dump(folder / f"methods/{name}.yaml", _rationale_method(name, changes))
+            continue
         captions = {"captioner": "demo_prefix"} if name == "cmb" else {}
         method = tiny_method(**{"training": SHORT, **captions, **changes})
         _dump(folder / f"methods/{name}.yaml", {**method.model_dump(mode="json"), "name": name})
+    for name in JOINT:
+        _dump(folder / f"joint/{name}.yaml", _joint_config(name))
+    _dump(folder / "rationales/toy_truth.yaml", {"name": "toy_truth", "title": "Toy", "kind": "truth"})
     shutil.copy(ROOT / "config/methods/decision_mean.yaml", folder / "methods")
     shutil.copy(ROOT / "config/captioners/demo_prefix.yaml", folder / "captioners")
     experiment = {"dataset": "toy", "task": "state", "methods": ALL, "seeds": [1]}
@@ -136,6 +156,59 @@ def _write_configs(folder: Path) -> None:
         "captioner_override": {"demo_prefix": CAPTIONER},
     }
     _dump(folder / "toy.yaml", profile)
+
+
+def _rationale_method(name: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """A method that reads text and image together, or gives rationales of a text."""
+    plain = tiny_method("text", training={**SHORT, "lr": 1e-2}).model_dump(mode="json")
+    of_text = "text" in changes
+    values = {
+        **plain,
+        "name": name,
+        "text": None,
+        "inputs": ["text"] if of_text else ["text", "image"],
+        **changes,
+    }
+    if values["family"] == "rationale":
+        patches = "none" if of_text else "transport"
+        values["rationales"] = {"labels": "toy_truth", "hidden": 4, "patches": patches, "z": 0.5}
+    return values
+
+
+def _joint_config(name: str) -> dict[str, Any]:
+    """A joint encoder as if the workflow had trained it."""
+    training = {"dataset": "toy", "tasks": ["state"], "lr": 1e-3, "batch_size": 8, "epochs": 1, "patience": 1}
+    return {
+        "name": name,
+        "title": "Toy",
+        "source": {"document": "none", "section": "none"},
+        "patches": {"encoder": JOINT[name], "size": 32, "patch": 8},
+        "max_tokens": 32,
+        "transformer": {"width": 16, "layers": 2, "heads": 2, "dropout": 0.0},
+        "training": training,
+    }
+
+
+def _write_joint_encoders(project: Path) -> None:
+    """Joint encoders of random weights: what they learned makes no difference here."""
+    for name, width in (("pixels", 3 * 8 * 8), ("features", 64)):
+        folder = project / "data/joint" / name
+        folder.mkdir(parents=True)
+        config = JointConfig.model_validate(_joint_config(name))
+        torch.manual_seed(0)
+        save_joint(new_encoder(config, width), config, folder)
+
+
+def _write_rationale_labels(project: Path) -> None:
+    """The second word carries the label."""
+    table = pd.read_parquet(project / "data/prepared/toy/state/instances.parquet")
+    labels = [
+        RationaleLabel(
+            row["instance_id"], row["label"], tuple(words(row["text"])), ((1, 2),), "generator", "truth"
+        )
+        for row in table.to_dict("records")
+    ]
+    write_labels(project / "data/rationales/toy/state/toy_truth.jsonl", labels)
 
 
 def _dump(path: Path, values: object) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from crisisweave.files import write_text
 from crisisweave.images.decode import load_rgb
 from crisisweave.prediction.predictor import Prediction, Predictor
+from crisisweave.reporting.marks import overlay, phrases
 from crisisweave.reporting.site import templates
 
 BOX = (640, 480)
@@ -29,7 +30,12 @@ def write_card(model: Predictor, prediction: Prediction, out: Path) -> None:
     nothing else.
     """
     style = _style()
-    image = prediction.inputs.get("image")
+    given, rationale = prediction.inputs.get("image"), prediction.rationale
+    image = None if given is None else _thumbnail(Path(given))
+    view = None
+    if image is not None and rationale is not None and rationale.grid is not None:
+        # The centre square of what the image store keeps is that of the whole image.
+        view = overlay(*image.size, rationale.grid, rationale.patch_selected)
     template = templates("crisisweave.prediction").get_template("card.html")
     write_text(
         out,
@@ -37,7 +43,11 @@ def write_card(model: Predictor, prediction: Prediction, out: Path) -> None:
             config=model.config,
             prediction=prediction,
             ranked=sorted(prediction.probabilities.items(), key=lambda pair: -pair[1]),
-            image=None if image is None else _thumbnail(Path(image)),
+            image=None if image is None else _inlined(image),
+            marked_words=None
+            if rationale is None
+            else phrases(rationale.words, rationale.word_scores, rationale.word_selected),
+            overlay=view,
             # Written by us, and hashed as it stands: escaping would change what the policy allows.
             style=Markup(style),  # noqa: S704
             style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -56,10 +66,14 @@ def _style() -> str:
     return f"\n{report.read_text(encoding='utf-8')}{own.read_text(encoding='utf-8')}"
 
 
-def _thumbnail(path: Path) -> str:
-    """The image as a JPEG in a `data:` address."""
+def _thumbnail(path: Path) -> Image.Image:
     image = load_rgb(path)
     image.thumbnail(BOX, Image.Resampling.LANCZOS)
+    return image
+
+
+def _inlined(image: Image.Image) -> str:
+    """A JPEG in a `data:` address."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -21,6 +21,7 @@ import crisisweave
 from crisisweave.captioning.folder import save_captioner
 from crisisweave.config.run import read_run_config, write_run_config
 from crisisweave.encoders.folder import describe_image_encoder, describe_joint_encoder, describe_text_encoder
+from crisisweave.encoders.joint import JointEncoder
 from crisisweave.errors import DataError
 from crisisweave.files import atomic_path, write_bytes, write_json, write_text
 from crisisweave.prediction.folder import EXPORTED, FORMAT, frozen_encoders, is_exported, load_run, project_of
@@ -86,7 +87,7 @@ def write_network(network: Network, folder: Path) -> None:
         describe_text_encoder(encoders.text(method.text.name), method.text.name, folder / "text")
     if method.image is not None:
         describe_image_encoder(encoders.image(method.image.name), method.image.name, folder / "image")
-    if network.model.joint is not None:
+    if isinstance(network.model.joint, JointEncoder):
         describe_joint_encoder(network.model.joint, folder / "joint")
     patches = patch_encoder(config)
     if patches is not None:

@@ -114,6 +114,8 @@ def _use(network: Network, name: str) -> str:
     arguments = ", ".join(given[each] for each in NEEDED if each in network.needs)
     reads = " and ".join(each for each in NEEDED if each in network.needs)
     captions = " The image is read as a caption, which the answer shows." if network.makes_captions else ""
+    if network.config.method.rationales is not None:
+        captions += " The answer also names the words and patches on which alone it was decided."
     classes = "\n".join(f"{i}. {plain(each)}" for i, each in enumerate(network.config.classes, start=1))
     return f"""## Use
 
@@ -224,6 +226,11 @@ def _licences(network: Network, dataset: DatasetConfig) -> str:
         [f"captioner {each.name}", "trained by the workflow" if each.training else each.source.document]
         for each in _captioners(network)
     ]
+    rows += [
+        [f"joint encoder {each.name}", "trained by the workflow" if each.training else each.source.document]
+        for each in (part.config.joint for part in _parts(network))
+        if each is not None
+    ]
     return (
         f"## Licence\n\nThe weights were learned from {plain(dataset.title)}, licence "
         f"{plain(dataset.licence)}; whoever passes them on has to keep to its terms, and to those of the "
@@ -245,6 +252,10 @@ def _encoders(network: Network) -> Iterator[str]:
         yield from (use.name for use in (part.config.method.text, part.config.method.image) if use)
         if part.captioner is not None:
             yield part.captioner.config.image.encoder
+        if part.config.joint is not None:
+            joint = part.config.joint
+            started_from = (joint.patches.encoder, joint.transformer and joint.transformer.words)
+            yield from (name for name in started_from if name)
 
 
 def _captioners(network: Network) -> Iterator[CaptionerConfig]:

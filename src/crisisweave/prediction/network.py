@@ -74,8 +74,16 @@ class Remembered:
         return self.images[name]
 
     def provider(self) -> Encoders:
-        """The same, as methods take it; a joint encoder is always trained, so each gets its own."""
-        return Encoders(self.text, self.image, self._source.joint)
+        """The same, as methods take them: whoever asks twice trains two of one name, and gets two."""
+        given: set[str] = set()
+
+        def text(name: str) -> TextEncoder:
+            if name in given:
+                return self._source.text(name)
+            given.add(name)
+            return self.text(name)
+
+        return Encoders(text, self.image, self._source.joint)
 
 
 class CaptionMaker:

@@ -129,11 +129,11 @@ def _check_unique(kind: str, names: Sequence[str]) -> None:
 
 
 def templates(package: str = "crisisweave.reporting") -> Environment:
-    """The templates of a package, escaping, with every function of `numbers` as a filter."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    """The templates of a package and the report, escaping; every function of `numbers` is a filter."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("crisisweave.reporting")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
