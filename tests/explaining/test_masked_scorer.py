@@ -35,10 +35,11 @@ def test_everything_shown_is_the_scorer_s_own_answer(joint_toy: JointToy) -> Non
     run = joint_toy.folder_of(SCORER)
     frame = joint_toy.frame()
     n, p = len(frame), SIDE**2
-    scorer = MaskedScorer(run, frame, joint_toy.sources, CPU)
+    model = load_model(read_run_config(run), run)
+    assert isinstance(model, JointMethod)
+    scorer = MaskedScorer(model, SCORER, frame, joint_toy.sources, CPU)
     found = scorer(np.arange(n), np.ones((n, 20), dtype=bool), np.ones((n, p), dtype=bool))
 
-    model = load_model(read_run_config(run), run)
     examples = Examples(frame, model, SCORER, joint_toy.sources)
     with torch.inference_mode():
         expected = torch.softmax(model(examples.batch(np.arange(n))).double(), dim=1).numpy()
@@ -52,10 +53,10 @@ def test_hidden_parts_are_those_that_were_named(joint_toy: JointToy) -> None:
     words[:, 1] = False
     patches = np.ones((5, SIDE**2), dtype=bool)
     patches[:, 3] = False
-    found = MaskedScorer(run, frame, joint_toy.sources, CPU)(np.arange(5), words, patches)
-
     model = load_model(read_run_config(run), run)
     assert isinstance(model, JointMethod)
+    found = MaskedScorer(model, SCORER, frame, joint_toy.sources, CPU)(np.arange(5), words, patches)
+
     examples = Examples(frame, model, SCORER, joint_toy.sources)
     x = joint_input(model.joint, examples.batch(np.arange(5)))
     x = masked(x, model.joint, x.tokens.words != 1, torch.arange(SIDE**2).expand(5, -1) != 3)

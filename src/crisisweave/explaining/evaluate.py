@@ -18,6 +18,9 @@ from crisisweave.explaining.scorer import MaskedScorer, scorer_of
 from crisisweave.explaining.table import METHOD, Rationales, read_rationales
 from crisisweave.files import write_json, write_parquet
 from crisisweave.layout import Sources
+from crisisweave.methods.joint import JointMethod
+from crisisweave.methods.rationale import RationaleClassifier
+from crisisweave.progress import track
 from crisisweave.rationales.box_truth import label_boxes
 from crisisweave.rationales.boxes import energy_in_box, patch_iou, pointing_game
 from crisisweave.rationales.faithfulness import FixedScorer, Parts, deletion_insertion, faithfulness
@@ -26,7 +29,11 @@ from crisisweave.rationales.labels import gold_words, read_labels
 from crisisweave.rationales.plausibility import SCORES as PLAUSIBILITY
 from crisisweave.rationales.plausibility import plausibility
 from crisisweave.seeding import best_device, seed_everything
+from crisisweave.training.examples import Examples
+from crisisweave.training.runs import load_model
 
+AT_ONCE = 256
+"""Instances that are scored together: their embeddings are held in memory."""
 Columns = dict[str, NDArray[np.float64]]
 
 
@@ -82,34 +89,26 @@ def evaluate_rationales(
         DataError: there are no rationales, or they are of other instances.
     """
     config = read_run_config(run)
-    scorer = scorer_of(config, run)
-    seed_everything(config.seed, config.threads)
-    device = best_device()
-    tables = []
     found = read_rationales(folder / "rationales.parquet")
-    rows = frame.set_index("instance_id", drop=False)
     for split, extractors in found.items():
-        ids = extractors[METHOD].instance_ids
-        if set(ids) != set(frame.loc[frame["split"].astype(str) == split, "instance_id"]):
+        explained = set(extractors[METHOD].instance_ids)
+        if explained != set(frame.loc[frame["split"].astype(str) == split, "instance_id"]):
             raise DataError(
                 f"{folder / 'rationales.parquet'}: its instances of split {split} are not those of the "
                 "prepared table; explain again"
             )
-        instances = rows.loc[ids]
-        fixed = None
-        if scorer is not None:
-            masked = MaskedScorer(scorer, instances, sources, device)
-            fixed = FixedScorer(masked, *_present(extractors[METHOD]))
-        for extractor, rationales in extractors.items():
-            columns = {
-                **_shares(rationales),
-                **_plausibility(rationales, known),
-                **_in_boxes(rationales, known),
-                **({} if fixed is None else _faithfulness(extractor, rationales, fixed)),
-            }
-            if extractor == METHOD and rationales.grid is not None:
-                columns["flip_consistency"] = flip_consistency(run, instances, sources, device)
-            tables.append(_rows(instances, split, extractor, columns))
+    scorer = scorer_of(config, run)
+    seed_everything(config.seed, config.threads)
+    judges = _Judges(run, scorer, sources, known)
+    rows = frame.set_index("instance_id", drop=False)
+    tables = []
+    for split, extractors in found.items():
+        ids = extractors[METHOD].instance_ids
+        starts = range(0, len(ids), AT_ONCE)
+        for start in track(starts, f"scoring rationales of {split}", len(starts)):
+            part = slice(start, start + AT_ONCE)
+            here = {name: rationales.at(part) for name, rationales in extractors.items()}
+            tables += judges.scores(rows.loc[ids[part]], split, here)
     table = pd.concat(tables, ignore_index=True)
     # The rows first: a reader that finds the summary finds them too.
     write_parquet(folder / SCORES_FILE, table)
@@ -133,6 +132,52 @@ def evaluate_rationales(
     )
 
 
+class _Judges:
+    """All that rationales are held against, loaded once."""
+
+    def __init__(self, run: Path, scorer: Path | None, sources: Sources, known: Known):
+        self._device = best_device()
+        self._sources = sources
+        self._known = known
+        self._config = read_run_config(run).method
+        model = load_model(read_run_config(run), run).to(self._device)
+        assert isinstance(model, RationaleClassifier)
+        self._model = model
+        self._scorer: JointMethod | None = None
+        if scorer is not None:
+            judge = load_model(read_run_config(scorer), scorer).to(self._device)
+            assert isinstance(judge, JointMethod)
+            self._scorer, self._scorer_config = judge, read_run_config(scorer).method
+
+    def scores(
+        self, instances: pd.DataFrame, split: str, extractors: Mapping[str, Rationales]
+    ) -> list[pd.DataFrame]:
+        """One table for each extractor: a row for each instance, a column for each score."""
+        fixed = None
+        if self._scorer is not None:
+            masked = MaskedScorer(self._scorer, self._scorer_config, instances, self._sources, self._device)
+            fixed = FixedScorer(masked, *_present(extractors[METHOD]))
+        tables = []
+        for extractor, rationales in extractors.items():
+            columns = {
+                **_shares(rationales),
+                **_plausibility(rationales, self._known),
+                **_in_boxes(rationales, self._known),
+                **({} if fixed is None else _faithfulness(extractor, rationales, fixed)),
+            }
+            if extractor == METHOD and rationales.grid is not None:
+                examples = Examples(instances, self._model, self._config, self._sources)
+                columns["flip_consistency"] = flip_consistency(self._model, examples, self._device)
+            keys = {
+                "instance_id": instances["instance_id"].to_numpy(),
+                "tweet_id": instances["tweet_id"].to_numpy(),
+                "split": split,
+                "extractor": extractor,
+            }
+            tables.append(pd.DataFrame({**keys, **columns}))
+        return tables
+
+
 def _summary(table: pd.DataFrame) -> dict[str, float | int]:
     found = averages(table)
     counts = {
@@ -141,16 +186,6 @@ def _summary(table: pd.DataFrame) -> dict[str, float | int]:
         "n_boxes": found.get("patch_iou", (0, 0))[1],
     }
     return {**{name: value for name, (value, _) in found.items()}, **counts}
-
-
-def _rows(instances: pd.DataFrame, split: str, extractor: str, columns: Columns) -> pd.DataFrame:
-    keys = {
-        "instance_id": instances["instance_id"].to_numpy(),
-        "tweet_id": instances["tweet_id"].to_numpy(),
-        "split": split,
-        "extractor": extractor,
-    }
-    return pd.DataFrame({**keys, **columns})
 
 
 def _present(rationales: Rationales) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from crisisweave.config.run import read_run_config
 from crisisweave.encoders.joint import JointEncoder, JointInput
 from crisisweave.explaining.scorer import BATCH
-from crisisweave.layout import Sources
+from crisisweave.methods.rationale import RationaleClassifier
 from crisisweave.rationales.boxes import patch_iou
 from crisisweave.training.examples import Examples
-from crisisweave.training.runs import load_model
 
 
 def mirrored(x: JointInput, encoder: JointEncoder) -> JointInput:
@@ -40,24 +34,25 @@ def mirrored_patches(flags: Tensor, encoder: JointEncoder) -> Tensor:
 
 
 def flip_consistency(
-    run: Path, frame: pd.DataFrame, sources: Sources, device: torch.device
+    model: RationaleClassifier, examples: Examples, device: torch.device
 ) -> NDArray[np.float64]:
     """Patch IoU of the mirrored rationale of an image and the rationale of the mirrored image (N,).
 
     1 where the rationale moves with the image. Encoders with learned positions promise nothing, so this is
     measured. Null where neither rationale has a patch.
     """
-    config = read_run_config(run)
-    model: Any = load_model(config, run).to(device)
-    examples = Examples(frame, model, config.method, sources)
-    found = np.full(len(frame), np.nan)
+    encoder = model.joint
+    assert isinstance(encoder, JointEncoder)
+    found = np.full(len(examples), np.nan)
     with torch.inference_mode():
-        for start in range(0, len(frame), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(frame)))
+        for start in range(0, len(examples), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(examples)))
             x = model.joint_input(examples.batch(rows).to(device))
-            straight = mirrored_patches(model.rationale(x).patches_selected, model.joint).cpu().numpy()
-            moved = model.rationale(mirrored(x, model.joint)).patches_selected.cpu().numpy()
-            for row, one, other in zip(rows, straight, moved, strict=True):
+            straight = model.rationale(x).patches_selected
+            moved = model.rationale(mirrored(x, encoder)).patches_selected
+            assert straight is not None and moved is not None
+            pairs = zip(mirrored_patches(straight, encoder).cpu().numpy(), moved.cpu().numpy(), strict=True)
+            for row, (one, other) in zip(rows, pairs, strict=True):
                 if one.any() or other.any():
                     found[row] = patch_iou(one, other)
     return found

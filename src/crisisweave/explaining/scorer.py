@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import RunConfig, read_run_config
 from crisisweave.errors import ConfigError
 from crisisweave.explaining.words import token_flags
 from crisisweave.layout import Sources
-from crisisweave.methods.joint import joint_input
+from crisisweave.methods.joint import JointMethod, joint_input
 from crisisweave.rationales.faithfulness import Mask
 from crisisweave.rationales.masking import masked
 from crisisweave.training.examples import Examples
-from crisisweave.training.runs import load_model
 
-BATCH = 64
+BATCH = 32
 
 
 def scorer_of(config: RunConfig, run: Path) -> Path | None:
@@ -52,33 +51,59 @@ def scorer_of(config: RunConfig, run: Path) -> Path | None:
 class MaskedScorer:
     """Class probabilities of instances of which only some words and patches are shown.
 
+    Everything is embedded once as it is and once hidden; masks then choose between the two. That is the same
+    as masking the input, because an embedding depends on its own token or patch alone.
+
     Args:
-        run: folder of the scorer's run.
-        frame: the instances, in order.
+        model: the scorer.
+        config: its method's config.
+        frame: the instances, in order; all their embeddings are held.
         sources: inputs of their data set and task.
         device: where it computes.
     """
 
-    def __init__(self, run: Path, frame: pd.DataFrame, sources: Sources, device: torch.device):
-        config = read_run_config(run)
-        self._model: Any = load_model(config, run).to(device)
-        self._examples = Examples(frame, self._model, config.method, sources)
+    def __init__(
+        self,
+        model: JointMethod,
+        config: MethodConfig,
+        frame: pd.DataFrame,
+        sources: Sources,
+        device: torch.device,
+    ):
+        self._model = model.extractor
         self._device = device
+        examples = Examples(frame, model, config, sources)
+        with torch.inference_mode():
+            x = joint_input(model.joint, examples.batch(np.arange(len(frame))).to(device))
+            self._tokens = x.tokens
+            self._shown = model.joint.embed(x)
+            nothing = (torch.zeros_like(part) for part in (x.tokens.mask, x.patches[:, :, 0]))
+            self._hidden = model.joint.embed(masked(x, model.joint, *nothing))
 
     def __call__(self, rows: NDArray[np.int64], words: Mask, patches: Mask) -> NDArray[np.float64]:
         """Instances (m,) and their words (m, W) and patches (m, P) that are shown → probabilities (m, C)."""
-        lengths = self._examples.lengths
-        assert lengths is not None
+        lengths = self._tokens.mask.sum(dim=1).cpu().numpy()
+        # Tweets of one length together: little padding.
         order = np.argsort(lengths[rows], kind="stable")
         blocks = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         with torch.inference_mode():
-            scored = torch.cat([self._block(rows[block], words[block], patches[block]) for block in blocks])
+            scored = torch.cat(
+                [
+                    self._block(rows[block], int(lengths[rows[block]].max()), words[block], patches[block])
+                    for block in blocks
+                ]
+            )
         result = np.empty((len(order), scored.shape[1]))
         result[order] = scored.numpy()
         return result
 
-    def _block(self, rows: NDArray[np.int64], words: Mask, patches: Mask) -> torch.Tensor:
-        x = joint_input(self._model.joint, self._examples.batch(rows).to(self._device))
-        shown = token_flags(torch.from_numpy(words).to(self._device), x.tokens.words)
-        x = masked(x, self._model.joint, shown, torch.from_numpy(patches).to(self._device))
-        return torch.softmax(self._model.extractor.scores(x).double(), dim=1).cpu()
+    def _block(self, rows: NDArray[np.int64], length: int, words: Mask, patches: Mask) -> torch.Tensor:
+        at = torch.from_numpy(rows).to(self._device)
+        keep_words = token_flags(torch.from_numpy(words).to(self._device), self._tokens.words[at, :length])
+        keep_patches = torch.from_numpy(patches).to(self._device)
+        text, image = (
+            torch.where(keep[:, :, None], shown[at, : keep.shape[1]], hidden[at, : keep.shape[1]])
+            for keep, shown, hidden in zip((keep_words, keep_patches), self._shown, self._hidden, strict=True)
+        )
+        states = self._model.encoder.encode(text, image, self._tokens.mask[at, :length])
+        return torch.softmax(self._model.classify(states).double(), dim=1).cpu()
