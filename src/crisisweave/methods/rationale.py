@@ -83,8 +83,15 @@ class RationaleClassifier(Classifier):
         return ("extract", "predict") if self._separate else ("both",)
 
     def begin(self, phase: str) -> None:
-        """Train and score stage 1 (`extract`), stage 2 (`predict`), or both in one model (`both`)."""
+        """Train and score stage 1 (`extract`), stage 2 (`predict`), or both in one model (`both`).
+
+        Stage 2 starts from what stage 1 has learned (reconstruction): it knows the classes from whole inputs and
+        has to learn to do with less.
+        """
         self._phase = phase
+        if phase == "predict":
+            assert self._second is not None
+            self._second.load_state_dict(self.extractor.state_dict())
 
     def learns(self, parameter_name: str) -> bool:
         """Stage 1 stays as it is once stage 2 learns from its rationales."""
