@@ -115,7 +115,10 @@ class Bert(nn.Module):
         return self.encode(self.embeddings(ids, types), mask)
 
     def encode(self, states: Tensor, mask: Tensor, attentions: list[Tensor] | None = None) -> Tensor:
-        """Embeddings (B, L, d), mask (B, L) → states (B, L, d); `attentions` receives (B, heads, L, L) a layer."""
+        """Embeddings (B, L, d), mask (B, L) → states (B, L, d).
+
+        `attentions` receives one (B, heads, L, L) for each layer.
+        """
         attention_mask = None if bool(mask.all()) else mask[:, None, None, :]
         for layer in self.layers:
             states = layer(states, attention_mask, attentions)

@@ -85,8 +85,8 @@ class RationaleClassifier(Classifier):
     def begin(self, phase: str) -> None:
         """Train and score stage 1 (`extract`), stage 2 (`predict`), or both in one model (`both`).
 
-        Stage 2 starts from what stage 1 has learned (reconstruction): it knows the classes from whole inputs and
-        has to learn to do with less.
+        Stage 2 starts from what stage 1 has learned (reconstruction): it knows the classes from whole inputs
+        and has to learn to do with less.
         """
         self._phase = phase
         if phase == "predict":

@@ -16,7 +16,7 @@ from torch import Tensor
 from crisisweave.encoders.joint import JointInput
 from crisisweave.rationales.extractors.explained import Explained, embedded, of_class, reading
 
-MASKS = 256
+MASKS = 128
 """Masks for each image. The paper takes 4,000 or 8,000 (section 4.1), to tell 224² pixels apart."""
 CELLS = 7
 """Cells along a side of a mask before it is enlarged, as in the paper."""
