@@ -11,7 +11,7 @@ import pytest
 from made_up_project import EXPLAINED, EXTRACTORS, Project, about
 
 from crisisweave.files import read_json
-from crisisweave.reporting.extractors import EXAMPLES
+from crisisweave.reporting.extractors import EXAMPLES, _main
 from crisisweave.reporting.known_answers import known_answers
 from crisisweave.reporting.rationale_scores import Scores
 
@@ -224,3 +224,18 @@ def test_comprehensiveness_must_be_clear_of_chance() -> None:
         assert answer.met is met
     (near,) = (a for t, a in answers(scores(score("sufficiency", -0.06))).items() if t.startswith("Suff"))
     assert near.met is False
+
+
+def test_the_page_is_about_the_method_that_the_others_vary() -> None:
+    names = ("alpha_0", "main", "share_20", "z_alone")
+    configs = {
+        "main": SETTINGS, "share_20": {**SETTINGS, "share": 0.2}, "alpha_0": {**SETTINGS, "alpha": 0},
+        "z_alone": {**SETTINGS, "share": 0.5},
+    }  # fmt: skip
+    found = scores(*(score("word_f1", 0.5, method=name) for name in names))
+    given = {name: {"rationales": configs[name]} for name in names}
+    assert _main(found, names, given) == "main"
+    more = scores(
+        *(score("word_f1", 0.5, method=name) for name in names), score("word_f1", 0.5, "rise", "z_alone")
+    )
+    assert _main(more, names, given) == "z_alone", "it has more to be compared with"

@@ -11,7 +11,7 @@ from crisisweave.reporting.datasets import About, Sources
 from crisisweave.reporting.explained import Explained, Rationales
 from crisisweave.reporting.extractor_figure import score_figure
 from crisisweave.reporting.gallery import TaskRows
-from crisisweave.reporting.known_answers import known_answers
+from crisisweave.reporting.known_answers import configs_of, known_answers, settings_of
 from crisisweave.reporting.methods import Description, Key, method_file
 from crisisweave.reporting.rationale_scores import (
     KEPT,
@@ -68,7 +68,7 @@ def extractor_pages(
     for dataset, task in experiments(rationales):
         scores = Scores(rationales, dataset, task)
         methods = [m for m in scores.methods if scores.extractors(m)]
-        main = _main(scores, methods)
+        main = _main(scores, methods, configs_of(details, dataset, task))
         parts = [_method(scores, method, descriptions.get((dataset, task, method))) for method in methods]
         parts.sort(key=lambda part: (part["method"] != main, part["method"]))
         key = (dataset, task, main)
@@ -109,9 +109,18 @@ def extractor_pages(
     return pages
 
 
-def _main(scores: Scores, methods: Sequence[str]) -> str:
-    """The method whose examples are shown: the one with most to be compared with."""
-    return max(methods, key=lambda name: (len(scores.extractors(name)), -methods.index(name)))
+def _main(scores: Scores, methods: Sequence[str], configs: Mapping[str, Record]) -> str:
+    """The method whose examples are shown: of those with most to be compared with, the one the others vary.
+
+    That is the one from whose settings of rationales theirs differ least.
+    """
+    settings = {name: settings_of(configs, name) for name in methods}
+
+    def differences(name: str) -> int:
+        own = settings[name]
+        return sum(own.get(key) != other.get(key) for other in settings.values() for key in {*own, *other})
+
+    return min(methods, key=lambda name: (-len(scores.extractors(name)), differences(name), name))
 
 
 def _method(scores: Scores, method: str, description: Description | None) -> Record:

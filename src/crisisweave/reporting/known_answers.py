@@ -38,11 +38,7 @@ def known_answers(
         results: `tables.json`.
         details: `details.json`, for the methods' configs.
     """
-    configs = {
-        record["method"]: record["config"]
-        for record in details["methods"]
-        if (record["dataset"], record["task"]) == (scores.dataset, scores.task)
-    }
+    configs = configs_of(details, scores.dataset, scores.task)
     fifth = _with_a_fifth(configs, main)
     answers = [
         _at_least("Word F1 with all labels", scores.score(main, OWN, "word_f1"), ALL_LABELS),
@@ -70,18 +66,28 @@ def known_answers(
     return answers
 
 
+def configs_of(details: Mapping[str, Any], dataset: str, task: str) -> dict[str, Record]:
+    """Method → its config in force."""
+    return {
+        record["method"]: record["config"]
+        for record in details["methods"]
+        if (record["dataset"], record["task"]) == (dataset, task)
+    }
+
+
+def settings_of(configs: Mapping[str, Record], method: str) -> Record:
+    """A method's settings of rationales; none where it has no rationales."""
+    return dict(configs.get(method, {}).get("rationales") or {})
+
+
 def _with_a_fifth(configs: Mapping[str, Record], main: str) -> str | None:
     """The method that is `main` save that it learns from a fifth of the rationale labels."""
-    own = _rationales(configs, main)
+    own = settings_of(configs, main)
     for name in sorted(configs):
-        other = _rationales(configs, name)
+        other = settings_of(configs, name)
         if own and other and other["share"] == 0.2 and {**other, "share": own["share"]} == own:
             return name
     return None
-
-
-def _rationales(configs: Mapping[str, Record], method: str) -> Record:
-    return dict(configs.get(method, {}).get("rationales") or {})
 
 
 def _written(row: Record, write: Any = percent) -> str:
