@@ -177,6 +177,7 @@ def test_a_folder_of_another_config_or_a_damaged_one_stops(
         ([["1'", "a b", "harm", "c"]], "nothing to learn"),
         ([["1'", "a b", "harm", ""]], "nothing to learn"),
         ([["1'", "a b", "hram", "a"]], "unknown label 'hram'.* did you mean 'harm'"),
+        ([["1'", "a b", "harm", "a"]], "holds 1 different tweets .* in 2 folds"),
     ],
 )
 def test_a_table_that_teaches_nothing_stops_and_leaves_nothing(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crisisweave.config.rationales import TaggerConfig
+from crisisweave.errors import DataError
 from crisisweave.rationales.labels import marked
 from crisisweave.rationales.tagger import UNKNOWN_CLASS, Tagged, tag
 from crisisweave.rationales.tagger_scores import scored, trivial_answers
@@ -21,7 +22,16 @@ def cross_validate(lessons: Lessons, config: TaggerConfig) -> dict[str, Any]:
     Returns:
         `answers`: `all_words`, `content_words`, `tagger` (told the class) and `tagger_without_class`;
         `folds`, `groups`, and in `table` what its import left out.
+
+    Raises:
+        DataError: there are fewer different tweets than folds.
     """
+    groups = len(np.unique(lessons.groups))
+    if groups < config.folds:
+        raise DataError(
+            f"the table holds {groups} different tweets with a rationale, which cannot be cross-validated in "
+            f"{config.folds} folds; annotate more tweets or lower 'folds'"
+        )
     fold = folds_of(lessons.groups, config.folds)
     told: list[Tagged | None] = [None] * len(fold)
     untold = list(told)
@@ -48,7 +58,7 @@ def cross_validate(lessons: Lessons, config: TaggerConfig) -> dict[str, Any]:
             for name, selected in answers.items()
         },
         "folds": config.folds,
-        "groups": len(np.unique(lessons.groups)),
+        "groups": groups,
         "table": lessons.report,
     }
 
