@@ -203,7 +203,7 @@ METHODS: dict[str, dict[str, object]] = {
     },
     "joint": JOINT,
     "joint_text": {"family": "joint", "inputs": ["text"], "text": TINY_TEXT, "masking": 0.5},
-    "rationale": {**JOINT, "rationales": RATIONALES},
+    "rationale": {**JOINT, "rationales": RATIONALES, "training": {**TRAINING, "lr": 5e-3}},
     "rationale_one": {"family": "rationale", **JOINT, "rationales": {**RATIONALES, "second": "joint"}},
     "rationale_text": {
         "family": "rationale",

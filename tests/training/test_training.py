@@ -19,12 +19,11 @@ from crisisweave.errors import DataError, WeightsError
 from crisisweave.evaluation.metrics import confusion_counts, summarise
 from crisisweave.files import read_json
 from crisisweave.images.store import ImageStore
-from crisisweave.methods.registry import families
 from crisisweave.training import loop
 from crisisweave.training.checkpoint import Checkpoints
 from crisisweave.training.predict import predict
 from crisisweave.training.train import train
-from toy import TINY_IMAGE, TINY_TEXT, TRAINING, Toy, instances, tiny_method, write_prepared
+from toy import METHODS, TINY_IMAGE, TINY_TEXT, TRAINING, Toy, instances, tiny_method, write_prepared
 
 LEFT_BY_TRAINING = ["config.yaml", "history.csv", "model.safetensors", "run.json"]
 
@@ -43,8 +42,9 @@ def _same_numbers(first: Path, second: Path) -> bool:
     )
 
 
-@pytest.mark.parametrize("family", families())
-def test_every_method_learns_the_toy_rule_and_predicts_it(toy: Toy, family: str) -> None:
+@pytest.mark.parametrize("family", METHODS)
+def test_every_method_learns_the_toy_rule_and_predicts_it(rationale_toy: Toy, family: str) -> None:
+    toy = rationale_toy
     folder = _train(toy, "run", family)
     assert sorted(p.name for p in folder.iterdir()) == LEFT_BY_TRAINING
     predict(folder, toy.sources)
