@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from joint_toy import RATIONALE, SIDE, JointToy
+from joint_toy import RATIONALE, SIDE, JointToy, method
 
 from crisisweave.datasets.text import words
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.evaluation.rationale_tables import rationale_tables
 from crisisweave.explaining.evaluate import evaluate_rationales, known_rationales
+from crisisweave.explaining.explain import explain
 from crisisweave.explaining.table import METHOD, Found, rationale_table
 from crisisweave.files import read_json, write_parquet
+from toy import TINY_TEXT
 
 
 def truth_of_boxes(toy: JointToy, folder: Path) -> Path:
@@ -122,3 +124,24 @@ def test_no_rationales_name_the_step(joint_toy: JointToy, tmp_path: Path) -> Non
     known = known_rationales(frame, None, None, None)
     with pytest.raises(DataError, match="run `crisisweave explain`"):
         evaluate_rationales(joint_toy.folder_of(RATIONALE), tmp_path, frame, joint_toy.sources, known, None)
+
+
+def test_a_method_of_text_alone_is_explained_and_scored_by_its_words(
+    joint_toy: JointToy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joint_toy, "root", tmp_path)
+    text = {"inputs": ["text"], "joint": None, "text": TINY_TEXT}
+    rationales = {"labels": "truth", "hidden": 4, "patches": "none", "scorer": "scorer_text"}
+    run = joint_toy.joint_run(method("rationale", name="words", rationales=rationales, **text))
+    joint_toy.joint_run(method("joint", name="scorer_text", masking=0.5, **text))
+    frame = joint_toy.frame()
+    frame = frame[frame["split"] == "test"]
+    explain(run, frame, joint_toy.sources, run)
+    known = known_rationales(frame, joint_toy.sources.rationales("truth"), None, None)
+    evaluate_rationales(run, run, frame, joint_toy.sources, known, None)
+    scores = read_json(run / "rationales.json")["splits"]["test"]
+    assert set(scores) == {METHOD, "attention", "gradient_input", "random_words"}
+    assert {"word_f1", "comprehensiveness", "selected_words"} <= set(scores[METHOD])
+    assert not {"comprehensiveness_text", "patch_iou", "deletion_auc", "flip_consistency"} & set(
+        scores[METHOD]
+    )

@@ -32,7 +32,6 @@ class TextOnly(nn.Module):
                 "rationales from text alone need an encoder whose embeddings can be explained; "
                 "use package:minilm or tiny:bert"
             )
-        self.network = encoder.network
         self.text = encoder
         self.pooling = pooling
         self.dim = encoder.dim
@@ -41,6 +40,13 @@ class TextOnly(nn.Module):
         self.positions = encoder.network.embeddings.position_embeddings.num_embeddings
         self.star, self.mask = (known_token(encoder.tokenizer, token) for token in (STAR, MASK))
         self.register_buffer("grey", torch.zeros(0))
+
+    @property
+    def network(self) -> Bert:
+        """The transformer; a property, so that its weights are stored once."""
+        network = self.text.network
+        assert isinstance(network, Bert)
+        return network
 
     def read(self, tokens: Tokens, image: Tensor | None) -> JointInput:
         """Tokens as the encoder reads them."""

@@ -77,8 +77,9 @@ class MaskedScorer:
             x = joint_input(model.joint, examples.batch(np.arange(len(frame))).to(device))
             self._tokens = x.tokens
             self._shown = model.joint.embed(x)
-            nothing = (torch.zeros_like(part) for part in (x.tokens.mask, x.patches[:, :, 0]))
-            self._hidden = model.joint.embed(masked(x, model.joint, *nothing))
+            nothing = x.tokens.mask.new_zeros(1)
+            of_tokens, of_patches = nothing.expand(x.tokens.mask.shape), nothing.expand(x.patches.shape[:2])
+            self._hidden = model.joint.embed(masked(x, model.joint, of_tokens, of_patches))
 
     def __call__(self, rows: NDArray[np.int64], words: Mask, patches: Mask) -> NDArray[np.float64]:
         """Instances (m,) and their words (m, W) and patches (m, P) that are shown → probabilities (m, C)."""
