@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -13,13 +14,19 @@ sys.path.append(str(Path(__file__).parents[1] / "reporting"))  # where the made-
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report with hostile text wherever data can put text."""
-    from made_up_project import build_project, render
+def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A project with hostile text wherever data can put text; only read it."""
+    from made_up_project import build_project
 
-    return render(
-        build_project(tmp_path_factory.mktemp("project")), tmp_path_factory.mktemp("made") / "reports"
-    )
+    return build_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def folder(project: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of that project."""
+    from made_up_project import render
+
+    return render(project, tmp_path_factory.mktemp("made") / "reports")
 
 
 @pytest.fixture(scope="session")
