@@ -33,6 +33,8 @@ LARGE = ["torch", "torchvision", "transformers", "timm", "sklearn", "statsmodels
                 "crisisweave.training.predict",
                 "crisisweave.encoders.features",
                 "crisisweave.captioning.train",
+                "crisisweave.explaining.explain",
+                "crisisweave.explaining.evaluate",
                 "crisisweave.prediction",
             ],
             {"torch"},

@@ -54,7 +54,7 @@ STEPS = {
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
     "combine": Step(2, ("numpy",)),
-    "explain": Step(1, ("numpy", *_LEARNING, *_WEIGHTS)),
+    "explain": Step(1, ("numpy", "captum", *_LEARNING, *_WEIGHTS)),
     "evaluate-rationales": Step(1, ("numpy", *_LEARNING, *_WEIGHTS)),
     "evaluate": Step(1, _SCORES),
     "aggregate": Step(3, _SCORES),
