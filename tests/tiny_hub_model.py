@@ -10,21 +10,22 @@ from typing import Any
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "somebody/tiny"
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "bridge", "is", "down", "*"]
+"""Vocabulary of the models that read BERT's tokens."""
 
 _MAKE = """
-import sys
+import json, sys
 from pathlib import Path
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 prepare_torchvision()
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, BertTokenizerFast, RobertaConfig, RobertaModel
-from transformers import RobertaTokenizerFast
-kind, folder = sys.argv[1], Path(sys.argv[2])
+from transformers import RobertaTokenizerFast, ViltConfig, ViltModel
+kind, folder, words = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 torch.manual_seed(0)
 shape = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
-if kind == "bert":
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "bridge", "is", "down"]
+if kind in ("bert", "vilt"):
     (folder / "vocab.txt").write_text("\\n".join(words))
     tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -33,7 +34,12 @@ if kind == "bert":
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     BertTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
-    BertModel(BertConfig(vocab_size=len(words), **shape)).save_pretrained(folder)
+    shape["vocab_size"] = len(words)
+    if kind == "bert":
+        BertModel(BertConfig(**shape)).save_pretrained(folder)
+    else:
+        config = ViltConfig(image_size=32, patch_size=8, max_position_embeddings=12, **shape)
+        ViltModel(config).save_pretrained(folder)
 else:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -70,8 +76,8 @@ print(json.dumps({
 
 
 def make(kind: str, folder: Path) -> None:
-    """Write the files of a `bert` or `roberta`: config, tokenizer, weights."""
-    _python(_MAKE, kind, str(folder), cache=folder)
+    """Write the files of a `bert`, `roberta` or `vilt`: config, tokenizer, weights."""
+    _python(_MAKE, kind, str(folder), json.dumps(WORDS), cache=folder)
 
 
 def load(cache: Path) -> dict[str, Any]:

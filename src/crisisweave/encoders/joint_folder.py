@@ -96,15 +96,24 @@ def load_joint_encoder(name: str, folder: Path) -> JointEncoder:
             encoder = new_encoder(config, shape.patch_dim)
             weights[_WORDS] = encoder.network.word.weight.data
         else:
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            encoder = JointEncoder(Vilt(shape), tokenizer, config.patches)
+            encoder = JointEncoder(Vilt(shape), _tokenizer(folder / "tokenizer.json", name), config.patches)
         encoder.load_state_dict(weights)
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path}: not the weights of joint encoder {name} ({' '.join(str(error).split())[:200]}); "
             f"run `crisisweave joint --joint {name}` again"
         ) from error
     return encoder
+
+
+def _tokenizer(path: Path, name: str) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # The library raises nothing narrower.
+        raise WeightsError(
+            f"{path}: not a tokenizer ({' '.join(str(error).split())[:200]}); "
+            f"run `crisisweave joint --joint {name}` again"
+        ) from error
 
 
 def shape_of(values: dict[str, object]) -> ViltShape:
