@@ -1,15 +1,24 @@
 """Marked words and overlays of a made-up report in Debian's Chromium: they are where they should be."""
 
 import re
-from typing import Any
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Locator, expect
+from PIL import Image
+from playwright.sync_api import Browser, Locator, expect
 from report_reader import Reader
+
+from crisisweave.prediction.card import write_card
+from crisisweave.prediction.predictor import Prediction
+from crisisweave.prediction.rationale import Rationale
 
 pytestmark = pytest.mark.slow  # installs Chromium where it is missing
 
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 GALLERY = "pages/gallery-demo-harm-concat-1.html"
 COMPARED = "pages/extractors-demo-harm.html"
 SIDE = 4
@@ -115,3 +124,32 @@ def test_every_extractor_has_its_picture_beside_the_methods_own(reader: Reader) 
     for image in card.locator("img").all():
         image.scroll_into_view_if_needed()
         page.wait_for_function("(i) => i.complete && i.naturalWidth > 0", arg=image.element_handle())
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_card_of_a_prediction_is_sound(
+    browser: Browser, tmp_path: Path, scheme: Literal["light", "dark"], width: int
+) -> None:
+    Image.new("RGB", (250, 180), "grey").save(tmp_path / "photo.png")
+    words = ["water", "<b>rises</b>", "in", "town"]
+    rationale = Rationale(
+        words, [0.1, 0.9, 0.6, 0.0], [False, True, True, False], (2, 2), [0.1] * 4, [True, False, False, True]
+    )
+    inputs = {"text": " ".join(words), "image": str(tmp_path / "photo.png")}
+    method = SimpleNamespace(title="A <i>method</i>", idea="An idea.")
+    config = SimpleNamespace(method=method, task="harm", dataset="demo", classes=["calm", "flood"])
+    answer = Prediction("flood", {"calm": 0.25, "flood": 0.75}, inputs, rationale)
+    write_card(SimpleNamespace(config=config), answer, tmp_path / "card.html")  # type: ignore[arg-type]
+
+    page = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.goto((tmp_path / "card.html").as_uri())
+    picture, veil = (page.locator(f".picture {part}").bounding_box() for part in ("img", "svg"))
+    assert veil == picture
+    assert page.locator(".read mark").inner_text() == "<b>rises</b> in"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert troubles == []
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run({preload: false, resultTypes: ['violations']})")["violations"]
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []

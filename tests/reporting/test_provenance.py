@@ -30,7 +30,7 @@ def run(method: str, seed: int, **changed: object) -> dict[str, Any]:
 
 
 def values(*runs: dict[str, Any], configs: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
-    nothing = {"text": None, "image": None, "captioning": None}
+    nothing = {"text": None, "image": None, "captioning": None, "joint_encoder": None}
     details = [{"method": m, "config": {**nothing, **config}} for m, config in (configs or {}).items()]
     return dict(provenance_page({"runs": runs, "provenance": runs}, details).values)
 
@@ -85,14 +85,29 @@ def test_weights_are_named_with_what_pins_them() -> None:
             "text": {"text": {"name": "package:minilm"}},
             "cmb": {"text": {"name": "package:minilm"}, "captioning": published},
             "vit": {"image": {"name": f"hub:some/vit@{REVISION}"}},
+            "small": {
+                "joint_encoder": {
+                    "hub": None,
+                    "patches": {"encoder": "package:efficientnet_lite0"},
+                    "transformer": {"words": "package:minilm"},
+                }
+            },
+            "vilt": {
+                "joint_encoder": {
+                    "hub": {"repository": "some/vilt", "revision": REVISION},
+                    "patches": {"encoder": None},
+                    "transformer": None,
+                }
+            },
             "fused": {},
         },
     )
     by_name = {row["name"]: row for row in page["weights"]}
     assert set(by_name) == {
-        "package:minilm", "open_clip:ViT-B-32/openai", f"hub:some/vit@{REVISION}", "captioner cc"
+        "package:minilm", "package:efficientnet_lite0", "open_clip:ViT-B-32/openai", "captioner cc",
+        f"hub:some/vit@{REVISION}", f"hub:some/vilt@{REVISION}",
     }  # fmt: skip
-    assert by_name["package:minilm"]["methods"] == ["cmb", "text"]
+    assert by_name["package:minilm"]["methods"] == ["cmb", "small", "text"]
     assert MINILM_WEIGHTS.sha256 in [sha256 for _, sha256 in by_name["package:minilm"]["files"]]
     assert by_name["captioner cc"]["files"] == [
         ("clipcap/x.pt", None),

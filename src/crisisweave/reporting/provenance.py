@@ -119,11 +119,15 @@ def _weights(details: Sequence[Mapping[str, Any]]) -> list[Record]:
 
 def _starts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[str, str | None]]]]:
     """Name, what pins it, and (file, SHA-256) of all that a method starts from; captions are its inputs."""
-    captioning = config["captioning"]
+    captioning, joint = config["captioning"], config["joint_encoder"]
     encoders = [use["name"] for use in (config["text"], config["image"]) if use]
     if captioning:
         encoders.append(captioning["image"]["encoder"])
-    for name in encoders:
+    if joint and joint["hub"]:
+        encoders.append(f"hub:{joint['hub']['repository']}@{joint['hub']['revision']}")
+    if joint:
+        encoders += [joint["patches"]["encoder"], (joint["transformer"] or {}).get("words")]
+    for name in filter(None, encoders):
         packaged = _PACKAGED.get(name, ())
         files: list[tuple[str, str | None]] = [(f"{f.distribution}, {f.path}", f.sha256) for f in packaged]
         yield name, _PINNED_BY[parse(name).kind], files
