@@ -19,6 +19,10 @@ _ROUNDING = 1e-5
 def transported_mass(plan: Tensor, rationale: Tensor) -> Tensor:
     """Patch scores `s_j = max_{i ∈ R} T_ij`: the most that any one rationale token sends to a patch.
 
+    Every patch receives the same from all tokens together. So the scores tell patches apart by how much of
+    that comes from outside the rationale, and say little where the plan has nothing outside: where all
+    words are the rationale, or where the plan was solved over the rationale alone.
+
     Args:
         plan: transport plans (B, L, P).
         rationale: True at tokens of the rationale (B, L).

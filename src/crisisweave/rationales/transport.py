@@ -15,15 +15,16 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+# Length below which a state counts as zero.
+_SHORTEST = 1e-6
 # Numbers of a plan and its kernel that a core's second-level cache holds beside each other.
 _CHUNK = 2**17
-# float32 holds exp(±87). Factors are folded into the plan before the kernel's powers leave exp(±34), and mass
-# below exp(−40) is then lifted to it, because the processor is many times slower on numbers near zero.
+# float32 holds exp(±87). The factors are folded into the plan before powers of the kernel leave exp(±34), and
+# mass below exp(−40) is then lifted to it: the processor is slow on numbers near zero.
 _LARGEST_POWER = 34
-_FLOOR = np.float32(math.exp(-40))
+_FLOOR = math.exp(-40)
 
 
 def cosine_cost(a: Tensor, b: Tensor) -> Tensor:
@@ -33,8 +34,10 @@ def cosine_cost(a: Tensor, b: Tensor) -> Tensor:
     """
     with torch.autocast(a.device.type, enabled=False):
         kind = torch.float64 if a.dtype == torch.float64 else torch.float32
-        a, b = (F.normalize(states.to(kind), dim=-1, eps=1e-6) for states in (a, b))
-        return 1 - torch.bmm(a, b.transpose(1, 2))
+        a, b = a.to(kind), b.to(kind)
+        # The few products are scaled, not the many numbers of the states.
+        left, right = (1 / torch.linalg.vector_norm(states, dim=-1).clamp(min=_SHORTEST) for states in (a, b))
+        return 1 - torch.bmm(a, b.transpose(1, 2)) * left[:, :, None] * right[:, None, :]
 
 
 def ipot(
@@ -107,53 +110,55 @@ def _plain(cost: Tensor, a: Tensor, b: Tensor, beta: float, steps: int) -> Tenso
     return plan
 
 
+@torch.no_grad()
 def _fast(cost: Tensor, a: Tensor, b: Tensor, beta: float, steps: int) -> Tensor:
-    """The same plans on the processor, a cacheful of problems at a time.
-
-    In NumPy: its batched matrix–vector products are several times faster than torch's at this size.
-    """
-    plan = np.empty(cost.shape, cost.numpy().dtype)
-    size = max(1, _CHUNK // cost[0].numel())
-    for start in range(0, len(plan), size):
+    """The same plans on the processor, a cacheful of problems at a time."""
+    size = min(max(1, _CHUNK // cost[0].numel()), len(cost))
+    plan, kernels = torch.empty_like(cost), torch.empty_like(cost[:size])
+    for start in range(0, len(cost), size):
         part = slice(start, start + size)
-        _solve(cost.numpy()[part], a.numpy()[part], b.numpy()[part], beta, steps, out=plan[part])
-    return torch.from_numpy(plan)
+        # Not −cost: around 0 the powers stay around 1, and a constant in the cost changes no plan.
+        kernel = torch.sub(1, cost[part], out=kernels[: len(cost[part])]).mul_(1 / beta).exp_()
+        if not bool(a[part].all() and b[part].all()):
+            kernel.masked_fill_((a[part] == 0)[:, :, None] | (b[part] == 0)[:, None, :], 1)
+        fold = max(1, int(_LARGEST_POWER * beta))
+        _solve(kernel, a[part].numpy(), b[part].numpy(), steps, fold, out=plan[part])
+    return plan
 
 
-def _solve(cost: np.ndarray, a: np.ndarray, b: np.ndarray, beta: float, steps: int, out: np.ndarray) -> None:
+def _solve(kernel: Tensor, a: np.ndarray, b: np.ndarray, steps: int, fold: int, out: Tensor) -> None:
     """Write the plans of some problems to `out`.
 
     After k steps a plan is diag(rows) · G^k · diag(columns) with the kernel's elementwise power, so a step
-    multiplies `out` by the kernel and does two products with vectors. With d the sums that give rows = a/d,
-    the factor that the algorithm carries into its next step is d_before/d. Padding has mass 0 and kernel 1:
-    its factors are 0, and no sum is.
+    multiplies the power by the kernel and does two products with vectors: these by NumPy, whose batched
+    products with vectors are several times faster than torch's. With d the sums that give rows = a/d, the
+    factor that the algorithm carries into its next step is d_before/d. Padding has mass 0 and kernel 1: its
+    factors are 0, and no sum is.
     """
-    # Costs around 1 keep the powers around 1; a constant in the cost changes no plan.
-    kernel = np.subtract(1, cost)
-    kernel *= 1 / beta
-    np.exp(kernel, out=kernel)
-    if not (a.all() and b.all()):
-        kernel[(a == 0)[:, :, None] | (b == 0)[:, None, :]] = 1
-    fold = max(1, int(_LARGEST_POWER * beta))
     # The algorithm starts from 1/L. From 1 the plans are the same, and the rows' factors stay around 1.
     weights, before = (a > 0).astype(a.dtype), a.copy()
     rows, columns, sums, column_sums = (np.empty_like(v) for v in (a, b, a, b))
-    out[:] = kernel
+    factor, written = kernel.numpy(), out.numpy()
+    power = factor
     for step in range(1, steps + 1):
-        np.divide(b, np.vecmat(weights, out, out=column_sums), out=columns)
-        np.divide(a, np.matvec(out, columns, out=sums), out=rows)
+        np.divide(b, np.vecmat(weights, power, out=column_sums), out=columns)
+        np.divide(a, np.matvec(power, columns, out=sums), out=rows)
         if step == steps:
             break
         np.divide(before, sums, out=weights)
         if step % fold == 0:
-            out *= rows[:, :, None]
-            out *= columns[:, None, :]
-            np.maximum(out, _FLOOR, out=out)
+            _scale(power, rows, columns, out).clamp_(min=_FLOOR)
+            power = written
             weights *= a > 0
             before[:] = a
         else:
             weights *= rows
             before, sums = sums, before
-        out *= kernel
-    out *= rows[:, :, None]
-    out *= columns[:, None, :]
+        power = np.multiply(power, factor, out=written)
+    _scale(power, rows, columns, out)
+
+
+def _scale(power: np.ndarray, rows: np.ndarray, columns: np.ndarray, out: Tensor) -> Tensor:
+    """Write diag(rows) · power · diag(columns) to `out`, which may be the power's own memory."""
+    torch.mul(torch.from_numpy(power), torch.from_numpy(rows)[:, :, None], out=out)
+    return out.mul_(torch.from_numpy(columns)[:, None, :])

@@ -15,6 +15,10 @@ from crisisweave.encoders.text_only import TextOnly
 from crisisweave.encoders.vilt import JointStates
 
 
+AT_ONCE = {"cpu": 16, "cuda": 1024}
+"""Inputs to one forward pass of many: what a processor's cache holds, what keeps an accelerator busy."""
+
+
 class Explained(Protocol):
     """A joint classifier, a module, whose class scores come from its encoder's states."""
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from crisisweave.encoders.joint import JointInput
 from crisisweave.rationales.extractors.explained import (
+    AT_ONCE,
     Explained,
     embedded,
     log_probability,
@@ -16,7 +17,6 @@ from crisisweave.rationales.extractors.explained import (
 
 STEPS = 16
 """Points of the Gauss–Legendre rule between the grey image and the image."""
-_BATCH = 256
 
 
 def integrated_gradients(classifier: Explained, x: JointInput, target: Tensor) -> Tensor:
@@ -42,6 +42,6 @@ def integrated_gradients(classifier: Explained, x: JointInput, target: Tensor) -
             baselines=grey,
             additional_forward_args=(text, x.tokens.mask, target.clone()),
             n_steps=STEPS,
-            internal_batch_size=max(_BATCH, len(image)),
+            internal_batch_size=max(AT_ONCE[image.device.type], len(image)),
         )
     return attributions.sum(dim=2).detach()

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crisisweave.encoders.joint import JointInput
-from crisisweave.rationales.extractors.explained import Explained, embedded, of_class, reading
+from crisisweave.rationales.extractors.explained import AT_ONCE, Explained, embedded, of_class, reading
 
 MASKS = 128
 """Masks for each image. The paper takes 4,000 or 8,000 (section 4.1), to tell 224² pixels apart."""
@@ -23,7 +23,6 @@ CELLS = 7
 SHOWN = 0.5
 """Probability that a cell is shown, as in the paper."""
 _SEED = 0
-_BATCH = 256
 
 
 @lru_cache(maxsize=4)
@@ -55,7 +54,7 @@ def rise(classifier: Explained, x: JointInput, target: Tensor) -> Tensor:
         masks = rise_masks(classifier.encoder.grid).to(x.patches.device)
         text, image, grey = embedded(classifier.encoder, x)
         mass = torch.zeros((batch, masks.shape[1]), dtype=torch.float64, device=masks.device)
-        for block in masks.split(max(1, _BATCH // batch)):
+        for block in masks.split(max(1, AT_ONCE[masks.device.type] // batch)):
             n = len(block)
             # Some images with several masks each; a copy of the text for each mask.
             mixed = torch.lerp(grey[:, None], image[:, None], block[None, :, :, None]).flatten(0, 1)
