@@ -14,7 +14,6 @@ from crisisweave.encoders.text import Tokens
 from crisisweave.encoders.text_only import TextOnly
 from crisisweave.encoders.vilt import JointStates
 
-
 AT_ONCE = {"cpu": 16, "cuda": 1024}
 """Inputs to one forward pass of many: what a processor's cache holds, what keeps an accelerator busy."""
 
