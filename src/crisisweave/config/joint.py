@@ -88,8 +88,8 @@ class HubModel(StrictModel):
 
     repository: str
     revision: str | None = Field(pattern=r"^[0-9a-f]{40}$")
-    """The whole commit hash, so that the same name always means the same weights. Null where the project could
-    not see it: until the user fills it in, nothing is fetched or loaded."""
+    """The whole commit hash, so that the same name always means the same weights. Null where the project
+    could not see it: until the user fills it in, nothing is fetched or loaded."""
 
     def encoder_name(self, joint: str) -> str:
         """The model by the name under which it is fetched.

@@ -124,7 +124,10 @@ def _named(kind: str, name: str, model: type[Any], config_dir: Path) -> Any:
 
 
 def method_values(
-    name: str, config_dir: Path, layers: Sequence[Mapping[str, Mapping[str, Any]]] = ()
+    name: str,
+    config_dir: Path,
+    layers: Sequence[Mapping[str, Mapping[str, Any]]] = (),
+    variants: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The values of a method's file, with changes laid over them.
 
@@ -135,15 +138,20 @@ def method_values(
         name: of the method.
         config_dir: holds `methods/`.
         layers: method → changed keys; `*` stands for every method that is trained.
+        variants: methods that are like this one.
+
+    Raises:
+        ConfigError: a file is missing or broken, or is like one that is not there or is like itself.
     """
     path = config_dir / "methods" / f"{name}.yaml"
     own = read_yaml(path)
     like = own.pop("like", None)
     values: dict[str, Any] = {}
     if like is not None:
-        if not (config_dir / "methods" / f"{like}.yaml").is_file() or like == name:
+        seen = (*variants, name)
+        if not (config_dir / "methods" / f"{like}.yaml").is_file() or like in seen:
             raise ConfigError(f"{path}: there is no other method '{like}' to be like; name one")
-        values = method_values(like, config_dir, layers)
+        values = method_values(like, config_dir, layers, seen)
     values = merged(values, own)
     for layer in layers:
         if like is None and not values.get("members"):
