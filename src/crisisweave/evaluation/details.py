@@ -119,16 +119,24 @@ def _event(name: str, scores: Sequence[Record]) -> Record:
 
 
 def _epochs(history: Path) -> list[Record]:
-    """The rows of a history; a loss that was no number is null."""
+    """The rows of a history; a loss that was no number is null.
+
+    A method that is trained in phases counts its epochs through, and names the phase of each.
+    """
     import pandas as pd
 
     if not history.is_file():
         raise DataError(f"{history}: no such history; train this run again")
     rows = pd.read_csv(history).to_dict("records")
-    return [
-        {str(k): int(v) if k == "epoch" else float(v) if math.isfinite(v) else None for k, v in row.items()}
-        for row in rows
-    ]
+    return [{str(key): _cell(str(key), value) for key, value in row.items()} for row in rows]
+
+
+def _cell(key: str, value: Any) -> str | int | float | None:
+    if key == "phase":
+        return str(value)
+    if key == "epoch":
+        return int(value)
+    return float(value) if math.isfinite(value) else None
 
 
 def mean_probabilities(runs: Mapping[int, Scored], split: str) -> NDArray[np.float64]:
