@@ -39,7 +39,7 @@ def test_the_grid_covers_the_centre_square_of_a_wide_picture() -> None:
     """A picture of 10 × 4 pixels, 2 × 2 patches of 2 pixels: the square begins at x = 3."""
     view = overlay(10, 4, (2, 2), [False, True, False, False], [(-5, 1, 6, 9)])
     assert view.dimmed == "M3 0H7V4H3Z" + "M5 0H7V2H5Z"
-    assert view.unread == "M0 0H10V4H0Z" + "M3 0H7V4H3Z"
+    assert view.unread == "M-2 -2H12V6H-2Z" + "M3 0H7V4H3Z"
     assert view.edge == "M5 0H7" + "M5 2H7" + "M5 0V2" + "M7 0V2"
     assert view.truth == [(0, 1, 6, 4)], "no box leaves the picture"
     assert view.says == "1 of 4 patches chosen: row 1, column 2"

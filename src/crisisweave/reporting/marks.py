@@ -119,7 +119,8 @@ def overlay(
         width,
         height,
         dimmed=square + holes,
-        unread="" if width == height else _rectangle(0, 0, width, height) + square,
+        # A little beyond the picture: a thumbnail's whole pixels can make it a trifle wider or higher.
+        unread="" if width == height else _rectangle(-2, -2, width + 2, height + 2) + square,
         edge=_edge(cells, xs, ys),
         truth=[(max(0, a), max(0, b), min(width, c), min(height, d)) for a, b, c, d in truth],
         says=_in_words(cells),
