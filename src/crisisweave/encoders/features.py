@@ -123,19 +123,24 @@ def _write(out: Path, features: NDArray[Any], description: dict[str, Any]) -> No
         write_json(folder / "features.json", {**description, "shape": list(features.shape)})
 
 
-def read_features(folder: Path, expected_rows: int) -> NDArray[Any]:
+def read_features(folder: Path, expected_rows: int, command: str = "features") -> NDArray[Any]:
     """Features of a folder, memory-mapped.
+
+    Args:
+        folder: holds features.npy.
+        expected_rows: number of inputs.
+        command: that makes them.
 
     Raises:
         DataError: there are none, or they were made from another number of inputs.
     """
     if not (folder / "features.npy").is_file():
-        raise DataError(f"{folder}: holds no features; run `crisisweave features` first")
+        raise DataError(f"{folder}: holds no features; run `crisisweave {command}` first")
     features: NDArray[Any] = np.load(folder / "features.npy", mmap_mode="r")
     if len(features) != expected_rows:
         made = read_json(folder / "features.json")["encoder"]
         raise DataError(
             f"{folder}: holds features ({made}) of {len(features)} inputs, but there are {expected_rows}; "
-            f"run `crisisweave features` again"
+            f"run `crisisweave {command}` again"
         )
     return features

@@ -80,6 +80,7 @@ def read_pairs(
     if encoder.patches.encoder is None:
         images = torch.from_numpy(store.batch(wanted, encoder.patches.size))
     else:
-        features = read_features(sources.patch_features(encoder.patches), len(store.index))
+        folder = sources.patch_features(encoder.patches)
+        features = read_features(folder, len(store.index), "patch-features")
         images = torch.from_numpy(features[wanted])
     return Pairs(encoder.tokenise(texts, max_tokens), torch.tensor(first), images), rows

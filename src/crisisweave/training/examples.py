@@ -87,7 +87,7 @@ class Examples:
         if encoder is None:
             order = pd.read_parquet(sources.prepared / "instances.parquet", columns=["instance_id"])
             position = pd.Series(np.arange(len(order)), index=order["instance_id"])
-            features = read_features(sources.text_features(config), len(order))
+            features = read_features(sources.text_features(config), len(order), "text-features")
             rows = position.loc[self.frame["instance_id"]].to_numpy()
             self._text_features = torch.from_numpy(features[rows])
             return
@@ -140,7 +140,7 @@ class Examples:
         if patches.encoder is None:
             self._store, self._rows, self._size = store, rows, patches.size
         else:
-            features = read_features(sources.patch_features(patches), len(store.index))
+            features = read_features(sources.patch_features(patches), len(store.index), "patch-features")
             self._image_features = torch.from_numpy(features[rows])
 
     def batch(self, rows: NDArray[np.int64], flips: np.random.Generator | None = None) -> Batch:
