@@ -11,6 +11,7 @@ import pytest
 from made_up_project import EXPLAINED, EXTRACTORS, Project, about
 
 from crisisweave.files import read_json
+from crisisweave.reporting.extractor_figure import score_figure
 from crisisweave.reporting.extractors import EXAMPLES, _main
 from crisisweave.reporting.known_answers import known_answers
 from crisisweave.reporting.rationale_scores import Scores
@@ -239,3 +240,20 @@ def test_the_page_is_about_the_method_that_the_others_vary() -> None:
         *(score("word_f1", 0.5, method=name) for name in names), score("word_f1", 0.5, "rise", "z_alone")
     )
     assert _main(more, names, given) == "z_alone", "it has more to be compared with"
+
+
+def test_the_figure_says_who_is_behind_and_who_is_ahead() -> None:
+    found = scores(
+        score("patch_iou", 0.5), score("patch_iou", 0.2, "rise"), score("patch_iou", 0.45, "grad_cam"),
+        score("patch_iou", 0.7, "centre"), lead("patch_iou", 0.3, "rise", True),
+        lead("patch_iou", 0.05, "grad_cam", False), lead("patch_iou", -0.2, "centre", True),
+    )  # fmt: skip
+    figure = score_figure(found, "transfer")
+    assert figure is not None
+    assert [(row["extractor"], row["mean"], row["verdict"]) for row in figure.rows] == [
+        ("The method’s own", 50.0, "the method’s own"),
+        ("RISE", 20.0, "behind it by more than chance"),
+        ("Grad-CAM", 45.0, "not shown to differ"),
+        ("Centre", 70.0, "ahead of it by more than chance"),
+    ]
+    assert score_figure(scores(score("sufficiency", 0.1)), "transfer") is None, "no truth, no figure"

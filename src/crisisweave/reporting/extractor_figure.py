@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from crisisweave.reporting.figures import ACCENT, INK, PAPER, SOFT, Figure
+from crisisweave.reporting.figures import ACCENT, INK, PAPER, SOFT, WARM, Figure
 from crisisweave.reporting.numbers import percent
 from crisisweave.reporting.rationale_scores import METRICS, OWN, Record, Scores, title_of
 from crisisweave.reporting.site import stem
 
 DRAWN = ("word_f1", "patch_iou", "pointing_game")
-OURS, BEATEN, OPEN = "the method’s own", "own ahead by more than chance", "not shown to be behind"
+OURS, BEATEN, OPEN, BETTER = (
+    "the method’s own",
+    "behind it by more than chance",
+    "not shown to differ",
+    "ahead of it by more than chance",
+)
 """What a dot's fill and shape say."""
 
 
@@ -21,13 +26,12 @@ def score_figure(scores: Scores, method: str) -> Figure | None:
             if score is None:
                 continue
             lead = scores.lead(method, extractor, metric.name)
-            behind = lead is not None and lead["significant"] and lead["difference"] > 0
             rows.append(
                 {
                     "score": metric.title,
                     "extractor": title_of(extractor),
                     **{name: round(100 * score[key], 3) for name, key in _VALUES},
-                    "verdict": OURS if extractor == OWN else BEATEN if behind else OPEN,
+                    "verdict": OURS if extractor == OWN else _verdict(lead),
                 }
             )
     if not rows:
@@ -46,10 +50,16 @@ def score_figure(scores: Scores, method: str) -> Figure | None:
     )
 
 
+def _verdict(lead: Record | None) -> str:
+    if lead is None or not lead["significant"]:
+        return OPEN
+    return BEATEN if lead["difference"] > 0 else BETTER
+
+
 _VALUES = (("mean", "value"), ("low", "low"), ("high", "high"))
 _VERDICT = {"field": "verdict", "type": "nominal", "legend": {"title": None, "orient": "top", "columns": 1}}
-_DOMAIN = [OURS, BEATEN, OPEN]
-_SHAPES = ["circle", "circle", "diamond"]
+_DOMAIN = [OURS, BEATEN, OPEN, BETTER]
+_SHAPES = ["circle", "circle", "diamond", "square"]
 _Y = {
     "field": "extractor",
     "type": "nominal",
@@ -78,7 +88,7 @@ def _plot(title: str) -> Record:
         "encoding": {
             "y": _Y,
             "tooltip": _TOOLTIP,
-            "stroke": {**_VERDICT, "scale": {"domain": _DOMAIN, "range": [ACCENT, SOFT, SOFT]}},
+            "stroke": {**_VERDICT, "scale": {"domain": _DOMAIN, "range": [ACCENT, SOFT, SOFT, WARM]}},
         },
         "layer": [
             {
@@ -89,7 +99,7 @@ def _plot(title: str) -> Record:
                 "mark": {"type": "point", "size": 70, "strokeWidth": 2, "opacity": 1},
                 "encoding": {
                     "x": {**_X, "field": "mean"},
-                    "fill": {**_VERDICT, "scale": {"domain": _DOMAIN, "range": [ACCENT, PAPER, PAPER]}},
+                    "fill": {**_VERDICT, "scale": {"domain": _DOMAIN, "range": [ACCENT, PAPER, PAPER, WARM]}},
                     "shape": {**_VERDICT, "scale": {"domain": _DOMAIN, "range": _SHAPES}},
                 },
             },
