@@ -33,7 +33,7 @@ def few_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What RISE answers is not at stake here."""
     module = importlib.import_module("crisisweave.rationales.extractors.rise")
     masks = module.rise_masks
-    monkeypatch.setattr(module, "rise_masks", lambda grid: masks(grid, 8))
+    monkeypatch.setattr(module, "rise_masks", lambda grid: masks(grid, 32))
 
 
 def rows_of(toy: JointToy) -> pd.DataFrame:

@@ -226,6 +226,14 @@ def test_rise_masks_are_drawn_once_and_show_half() -> None:
     assert rise_masks((3, 20)).shape == (MASKS, 60)
 
 
+def test_rise_masks_are_balanced() -> None:
+    """Whatever adds up over patches is found exactly: nothing is blurred by what is shown beside a patch."""
+    worth = torch.randn(49, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    masks = rise_masks((7, 7)).double()
+    found = (masks @ worth) @ masks / masks.sum(dim=0)
+    torch.testing.assert_close(found, worth.sum() / 2 + worth / 2)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_batch_order_and_padding_change_nothing(name: str, by_patch: Toy, few: Instances) -> None:
     extractor = (WORDS | PATCHES)[name]

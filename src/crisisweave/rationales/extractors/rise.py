@@ -17,11 +17,9 @@ from crisisweave.encoders.joint import JointInput
 from crisisweave.rationales.extractors.explained import AT_ONCE, Explained, embedded, of_class, reading
 
 MASKS = 128
-"""Masks for each image. The paper takes 4,000 or 8,000 (section 4.1), to tell 224² pixels apart."""
+"""Masks for each image. The paper takes 4,000 or 8,000 independent ones (section 4.1); see `_cells`."""
 CELLS = 7
 """Cells along a side of a mask before it is enlarged, as in the paper."""
-SHOWN = 0.5
-"""Probability that a cell is shown, as in the paper."""
 _SEED = 0
 
 
@@ -35,12 +33,31 @@ def rise_masks(grid: tuple[int, int], number: int = MASKS) -> Tensor:
     generator = torch.Generator().manual_seed(_SEED)
     rows, columns = (min(CELLS, side) for side in grid)
     tall, wide = math.ceil(grid[0] / rows), math.ceil(grid[1] / columns)
-    cells = (torch.rand((number, 1, rows + 1, columns + 1), generator=generator) < SHOWN).float()
+    cells = _cells(number, rows + 1, columns + 1, generator)
     large = F.interpolate(cells, ((rows + 1) * tall, (columns + 1) * wide), mode="bilinear")[:, 0]
     top = torch.randint(tall, (number, 1), generator=generator) + torch.arange(grid[0])
     left = torch.randint(wide, (number, 1), generator=generator) + torch.arange(grid[1])
     each = torch.arange(number)[:, None, None]
     return large[each, top[:, :, None], left[:, None, :]].flatten(1)
+
+
+def _cells(number: int, rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    """Cells that are shown (number, 1, rows, columns), 1 or 0, each with probability one half as in the paper.
+
+    Not drawn independently: in a set of masks each cell is shown in half of them, and with any other cell in
+    a quarter (a Hadamard matrix, its columns and signs drawn at random). What a patch brings is then not
+    blurred by what happened to be shown beside it, which would take many times as many independent masks.
+    """
+    matrix = torch.ones(1, 1)
+    while len(matrix) <= rows * columns:
+        matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
+    sets = []
+    for _ in range(math.ceil(number / len(matrix))):
+        # The first column is the same in all masks.
+        drawn = 1 + torch.randperm(len(matrix) - 1, generator=generator)[: rows * columns]
+        signs = torch.randint(2, (rows * columns,), generator=generator) * 2 - 1
+        sets.append(matrix[:, drawn] * signs > 0)
+    return torch.cat(sets)[:number].float().view(number, 1, rows, columns)
 
 
 def rise(classifier: Explained, x: JointInput, target: Tensor) -> Tensor:
