@@ -42,7 +42,7 @@ def rise_masks(grid: tuple[int, int], number: int = MASKS) -> Tensor:
 
 
 def _cells(number: int, rows: int, columns: int, generator: torch.Generator) -> Tensor:
-    """Cells that are shown (number, 1, rows, columns), 1 or 0, each with probability one half as in the paper.
+    """Cells that are shown (number, 1, rows, columns), 1 or 0, with probability one half as in the paper.
 
     Not drawn independently: in a set of masks each cell is shown in half of them, and with any other cell in
     a quarter (a Hadamard matrix, its columns and signs drawn at random). What a patch brings is then not
