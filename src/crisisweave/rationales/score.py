@@ -41,10 +41,11 @@ def score(tagger: Tagger, gold: Path, columns: Columns | None = None) -> dict[st
     words = [tweet.words for tweet in tweets]
     known = [tagger.config.table.classes.get(tweet.label) for tweet in tweets]
     trivial = [trivial_answers(tweet) for tweet in words]
+    told, untold = tagger.mark_each_way(words, [known, [None] * len(words)])
     answers = {
         **{name: [answer[name] for answer in trivial] for name in trivial[0]},
-        "tagger_without_class": [t.selected() for t in tagger.mark(words, [None] * len(words))],
-        "tagger": [t.selected() for t in tagger.mark(words, known)],
+        "tagger_without_class": [t.selected() for t in untold],
+        "tagger": [t.selected() for t in told],
     }
     truth = [marked(tweet.match.spans, len(tweet.words)) for tweet in tweets]
     classes = [name or f"unknown: {tweet.label}" for name, tweet in zip(known, tweets, strict=True)]

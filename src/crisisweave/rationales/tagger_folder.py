@@ -46,12 +46,23 @@ class Tagger:
             words: of each tweet.
             classes: of each tweet; null, or one that the tagger does not know, is an unknown class.
         """
+        return self.mark_each_way(words, [classes])[0]
+
+    def mark_each_way(
+        self, words: Sequence[Sequence[str]], tellings: Sequence[Sequence[str | None]]
+    ) -> list[list[Tagged]]:
+        """`mark` for each list of classes, with the tweets encoded once."""
         known = {name: number for number, name in enumerate(self.classes)}
-        numbers = [UNKNOWN_CLASS if name is None else known.get(name, UNKNOWN_CLASS) for name in classes]
-        tagged = tag(self._heads, self._encoder.states(words), numbers)
+        states = self._encoder.states(words)
         return [
-            Tagged(np.pad(one.scores, (0, len(tweet) - len(one.scores))), one.span)
-            for one, tweet in zip(tagged, words, strict=True)
+            [
+                Tagged(np.pad(one.scores, (0, len(tweet) - len(one.scores))), one.span)
+                for one, tweet in zip(tag(self._heads, states, numbers), words, strict=True)
+            ]
+            for numbers in (
+                [UNKNOWN_CLASS if name is None else known.get(name, UNKNOWN_CLASS) for name in classes]
+                for classes in tellings
+            )
         ]
 
 
