@@ -125,9 +125,10 @@ def test_an_unknown_family_names_the_nearest() -> None:
         build_model(method, 2)
 
 
-def test_frozen_embeddings_are_neither_trained_nor_stored(toy: Toy) -> None:
+@pytest.mark.parametrize("name", ["text", "joint_text", "rationale_text"])
+def test_frozen_embeddings_are_neither_trained_nor_stored(toy: Toy, name: str) -> None:
     frozen = {"name": "tiny:bert", "pooling": "mean", "tune_embeddings": False}
-    model = build_model(tiny_method("text", text=frozen), 2)
+    model = build_model(tiny_method(name, text=frozen), 2)
     assert not any("embeddings.word_embeddings" in name for name in model.stored_state())
     assert any("layers.0.qkv.weight" in name for name in model.stored_state())
 

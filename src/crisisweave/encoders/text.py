@@ -98,14 +98,11 @@ class TextEncoder(nn.Module):
         states: Tensor = self.network(tokens.ids, tokens.mask, tokens.types)
         return states
 
-    def embedding_parameters(self) -> list[nn.Parameter]:
-        """The word embeddings, for methods that leave them as they came."""
-        return [
-            parameter
-            for module in self.network.modules()
-            if isinstance(module, nn.Embedding)
-            for parameter in module.parameters()
-        ]
+    def freeze_embeddings(self) -> None:
+        """Leave the embeddings as they came."""
+        for module in self.network.modules():
+            if isinstance(module, nn.Embedding):
+                module.requires_grad_(False)
 
     def tokenizer_json(self) -> str:
         """The tokenizer in the tokenizers library's format."""

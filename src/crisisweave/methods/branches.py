@@ -22,8 +22,7 @@ class TextBranch(nn.Module):
         self.frozen = None if use.tuned else Standardise(encoder.dim)
         self.encoder: TextEncoder | None = encoder if use.tuned else None
         if self.encoder is not None and not use.tune_embeddings:
-            for parameter in self.encoder.embedding_parameters():
-                parameter.requires_grad_(False)
+            self.encoder.freeze_embeddings()
 
     def forward(self, batch: Batch) -> Tensor:
         """Pooled token states of the tuned encoder, or the standardised frozen vectors."""

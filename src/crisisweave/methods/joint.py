@@ -29,7 +29,10 @@ class JointClassifier(nn.Module):
             self.encoder = encoders.joint(config.joint)
         else:
             assert config.text is not None
-            self.encoder = TextOnly(encoders.text(config.text.name), config.text.pooling)
+            text = encoders.text(config.text.name)
+            if not config.text.tune_embeddings:
+                text.freeze_embeddings()
+            self.encoder = TextOnly(text, config.text.pooling)
         self.head = classification_head(self.encoder.dim, n_classes, config.head)
 
     def classify(self, states: JointStates) -> Tensor:
