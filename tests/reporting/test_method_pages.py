@@ -100,6 +100,23 @@ def test_learning_curves_hold_every_epoch_of_every_seed_and_mark_the_best(
     assert len(loss.rows) == 8
 
 
+def test_lines_break_where_the_next_phase_of_training_begins(
+    tables: dict, details: dict, built: Project
+) -> None:
+    record = next(m for m in details["methods"] if m["method"] == "text")
+    for curve in record["learning"]:
+        for epoch, phase in zip(curve["epochs"], ("extract", "predict"), strict=True):
+            epoch["phase"] = phase
+    (page,) = (
+        p for p in method_pages(tables, details, built.descriptions, NO_RATIONALES) if "text" in p.file
+    )
+    figures = {figure.name: figure for figure in page.figures}
+    for name in ("loss-demo-harm-text", "dev-demo-harm-text"):
+        assert figures[name].title.endswith("lines break between phases (extract, then predict)")
+        assert figures[name].spec["encoding"]["detail"] == {"field": "phase"}
+        assert {row["phase"] for row in figures[name].rows if row["epoch"] == 1} == {"predict"}
+
+
 def test_a_decision_fusion_says_that_nothing_was_trained(make_report: Make, made: dict[str, Page]) -> None:
     assert [figure.name for figure in made['im"age'].figures] == ["calibration-demo-harm-im_22_age"]
     shown = words(make_report(), "method-demo-harm-im_22_age")

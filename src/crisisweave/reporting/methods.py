@@ -12,15 +12,11 @@ import yaml
 from crisisweave.config.method import EncoderUse, Head, MethodConfig, Rationales, Training
 from crisisweave.config.strict import StrictModel
 from crisisweave.errors import DataError
-from crisisweave.reporting.figures import ACCENT, SOFT, Figure
-from crisisweave.reporting.numbers import percent, several
+from crisisweave.reporting.figures import Figure
+from crisisweave.reporting.method_figures import Key, Record, calibration, dev_score, loss
 from crisisweave.reporting.rationale_scores import Scores, extractors_file, of_method
 from crisisweave.reporting.results import of
 from crisisweave.reporting.site import Page, stem
-
-Record = dict[str, Any]
-Key = tuple[str, str, str]
-"""Data set, task, method."""
 
 SHADES = 6
 """Classes `shade-1` to `shade-6` of the confusion table; the last is for a share of 1."""
@@ -32,7 +28,6 @@ _NESTED: dict[str, type[StrictModel]] = {
     "training": Training,
     "rationales": Rationales,
 }
-_WIDTH, _HEIGHT = 310, 220
 
 
 @dataclass(frozen=True)
@@ -109,10 +104,10 @@ def _page(
     here = {"dataset": dataset, "task": task, "method": method}
     rows = of(tables["methods"], **here)
     test = of(rows, target="", split="test")[0]
-    figures: dict[str, Figure] = {"calibration": _calibration(key, record, test)}
+    figures: dict[str, Figure] = {"calibration": calibration(key, record, test)}
     if record["learning"]:
-        figures["loss"] = _loss(key, record)
-        figures["dev"] = _dev_score(key, record)
+        figures["loss"] = loss(key, record)
+        figures["dev"] = dev_score(key, record)
     return Page(
         file=method_file(key),
         template="method.html",
@@ -208,149 +203,3 @@ def _yaml(config: Mapping[str, Any]) -> str:
             shown[key] = value
     text: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=72)
     return text
-
-
-def _figure(kind: str, key: Key, title: str, alt: str, spec: Record, rows: Sequence[Record]) -> Figure:
-    size = {"width": _WIDTH, "height": _HEIGHT}
-    return Figure(stem(kind, *key), title, alt, {**size, **spec}, [_short(row) for row in rows])
-
-
-def _short(row: Mapping[str, Any]) -> Record:
-    """The row with no more digits than a figure can show; all of them would be half of the page."""
-    return {name: round(value, 5) if isinstance(value, float) else value for name, value in row.items()}
-
-
-def _seed(**more: Any) -> Record:
-    return {"field": "seed", "type": "nominal", "title": "Seed", "legend": {"orient": "bottom"}, **more}
-
-
-def _epochs(record: Record) -> Record:
-    """The axis of epochs: whole numbers, at most a dozen."""
-    last = max(epoch["epoch"] for curve in record["learning"] for epoch in curve["epochs"])
-    ticks = list(range(0, last + 1, 1 + last // 12))
-    axis = {"values": ticks, "format": "d", "grid": False}
-    return {"field": "epoch", "type": "quantitative", "title": "Epoch (the first is 0)", "axis": axis}
-
-
-def _loss(key: Key, record: Record) -> Figure:
-    rows = [
-        {"seed": curve["seed"], "epoch": epoch["epoch"], "rows": part, "loss": epoch[f"{part}_loss"]}
-        for curve in record["learning"]
-        for epoch in curve["epochs"]
-        for part in ("train", "dev")
-        if epoch[f"{part}_loss"] is not None
-    ]
-
-    def mean(part: str, last: bool) -> str:
-        values = []
-        for curve in record["learning"]:
-            own = [row["loss"] for row in rows if row["seed"] == curve["seed"] and row["rows"] == part]
-            values += own[-1:] if last else own[:1]
-        return f"{sum(values) / len(values):.2f}" if values else "unknown"
-
-    alt = (
-        f"Loss by epoch, {several(len(record['learning']), 'seed')}: on train {mean('train', False)} after "
-        f"the first epoch and {mean('train', True)} after the last, on dev {mean('dev', False)} and "
-        f"{mean('dev', True)} (means over seeds)."
-    )
-    dash = {"field": "rows", "type": "nominal", "title": "Rows", "legend": {"orient": "bottom"}}
-    spec = {
-        "mark": {"type": "line", "strokeWidth": 2, "tooltip": True, "aria": False},
-        "encoding": {
-            "x": _epochs(record),
-            "y": {"field": "loss", "type": "quantitative", "title": "Loss"},
-            "color": _seed(),
-            "strokeDash": {**dash, "scale": {"domain": ["train", "dev"], "range": [[1, 0], [4, 3]]}},
-        },
-    }
-    return _figure("loss", key, "Loss on train and dev by epoch", alt, spec, rows)
-
-
-def _dev_score(key: Key, record: Record) -> Figure:
-    metric = record["config"]["training"]["select_on"]
-    rows = [
-        {
-            "seed": curve["seed"],
-            "epoch": epoch["epoch"],
-            **{name: value for name, value in epoch.items() if name.startswith("dev_")},
-            "best": epoch["epoch"] == curve["best_epoch"],
-        }
-        for curve in record["learning"]
-        for epoch in curve["epochs"]
-    ]
-    name = {"f1_macro": "macro-F1", "f1_weighted": "weighted F1", "accuracy": "accuracy"}[metric]
-    best = [
-        f"{percent(row[f'dev_{metric}'])} % at epoch {row['epoch']} (seed {row['seed']})"
-        for row in rows
-        if row["best"]
-    ]
-    alt = f"{name[0].upper()}{name[1:]} on dev by epoch; best: {', '.join(best) or 'unknown'}."
-    y: Record = {"field": f"dev_{metric}", "type": "quantitative", "title": f"Dev {name}"}
-    y |= {"scale": {"zero": False}, "axis": {"format": ".0%"}}
-    spec = {
-        "encoding": {"x": _epochs(record), "y": y, "color": _seed()},
-        "layer": [
-            {"mark": {"type": "line", "strokeWidth": 2, "tooltip": True, "aria": False}},
-            {
-                "transform": [{"filter": "datum.best"}],
-                "mark": {
-                    "type": "point",
-                    "filled": True,
-                    "opacity": 1,
-                    "size": 90,
-                    "tooltip": True,
-                    "aria": False,
-                },
-            },
-        ],
-    }
-    title = f"{name[0].upper()}{name[1:]} on dev by epoch; the dot is the epoch that was kept"
-    return _figure("dev", key, title, alt, spec, rows)
-
-
-def _calibration(key: Key, record: Record, test: Record) -> Figure:
-    rows = [dict(row) for row in record["reliability"]]
-    commonest = max(rows, key=lambda row: row["n"])
-    alt = (
-        f"Reliability diagram; expected calibration error {percent(test['ece'])} points. Most answers "
-        f"({commonest['n']} of {sum(row['n'] for row in rows)}) have a confidence near "
-        f"{percent(commonest['confidence'])} %, of which {percent(commonest['accuracy'])} % are right."
-    )
-    share = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%", "tickCount": 5}}
-    x = {**share, "field": "confidence", "title": "Mean probability of the predicted class"}
-    y = {**share, "field": "accuracy", "title": "Share that is right"}
-    spec = {
-        "height": _WIDTH,
-        "layer": [
-            {
-                "data": {"values": [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]},
-                "mark": {
-                    "type": "line",
-                    "color": SOFT,
-                    "strokeDash": [4, 3],
-                    "strokeWidth": 1,
-                    "aria": False,
-                },
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "mark": {"type": "rule", "color": ACCENT, "opacity": 0.6, "aria": False},
-                "encoding": {"x": x, "y": y, "y2": {"field": "confidence"}},
-            },
-            {
-                "mark": {"type": "circle", "color": ACCENT, "opacity": 0.9, "tooltip": True, "aria": False},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "size": {
-                        "field": "n",
-                        "type": "quantitative",
-                        "title": "Answers",
-                        "scale": {"range": [20, 500]},
-                        "legend": {"orient": "bottom", "tickCount": 3},
-                    },
-                },
-            },
-        ],
-    }
-    return _figure("calibration", key, "How often an answer is right, by how sure it is", alt, spec, rows)
