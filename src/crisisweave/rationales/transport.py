@@ -6,8 +6,8 @@ word–patch alignment of UNITER and ViLT. Every token has the same mass, and so
 
 A step multiplies the plan by the kernel G = exp(−cost/β) and scales its columns, then its rows. So the
 **tokens' marginal is exact** after every step, to rounding. The patches' marginal is met in the limit: at 50
-steps and β = 0.5 its differences add up to 3e-4 of the total of 1 in the median of the demo tweets, to 3e-3 at
-most.
+steps and β = 0.5 its differences add up to 3e-4 of the total of 1 in the median of the demo's tweets, and to
+3e-3 at most.
 """
 
 from __future__ import annotations
