@@ -25,7 +25,7 @@ from crisisweave.training import train as training_step
 from crisisweave.training.examples import Examples
 from crisisweave.training.gold import training_gold
 from crisisweave.training.loop import Outcome
-from crisisweave.training.runs import load_model
+from crisisweave.training.runs import data_digest, load_model
 from crisisweave.training.train import train
 from toy import METHODS, RATIONALES, TRAINING, Toy, tiny_method
 
@@ -244,3 +244,22 @@ def test_a_method_without_the_rationale_loss_needs_no_labels(rationale_toy: Toy)
     rationale_toy.sources.rationales("truth").unlink()
     method = tiny_method("rationale", rationales={**RATIONALES, "alpha": 0.0})
     assert training_gold(rationale_toy.run(method), rationale_toy.sources, _train_rows(rationale_toy)) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "alpha", "depends"),
+    [
+        ("rationales/toy/state/truth.jsonl", 1.0, True),
+        ("rationales/toy/state/truth.jsonl", 0.0, False),
+        ("joint/toy/model.safetensors", 1.0, True),
+        ("images/toy/index.parquet", 1.0, True),
+    ],
+)
+def test_a_run_s_digest_covers_labels_joint_encoder_and_images(
+    rationale_toy: Toy, file: str, alpha: float, depends: bool
+) -> None:
+    run = rationale_toy.run(tiny_method("rationale", rationales={**RATIONALES, "alpha": alpha}))
+    before = data_digest(run, rationale_toy.sources)
+    with (rationale_toy.root / "data" / file).open("ab") as changed:
+        changed.write(b"\n")
+    assert (data_digest(run, rationale_toy.sources) != before) == depends
