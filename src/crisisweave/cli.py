@@ -493,7 +493,10 @@ def explain(
     run, config = _run(resolved, dataset, task, method, seed)
     _must_explain(config)
     rows, sources = _explained_rows(resolved, run, config, target)
-    step(run.folder, rows, sources, run.folder / "transfer" / target if target else run.folder)
+    if target is None:
+        step(run.folder, rows, sources, run.folder)
+    else:
+        step(run.folder, rows, sources, run.folder / "transfer" / target, own_alone_on=None)
 
 
 @app.command("evaluate-rationales")
@@ -507,7 +510,7 @@ def evaluate_rationales(
 ) -> None:
     """Score what `explain` found: agreement with gold words and boxes, faithfulness, stability."""
     from crisisweave.explaining.evaluate import evaluate_rationales as step
-    from crisisweave.explaining.evaluate import known_rationales
+    from crisisweave.explaining.known import known_rationales
 
     resolved = _profile(profile)
     run, config = _run(resolved, dataset, task, method, seed)

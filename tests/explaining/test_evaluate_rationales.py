@@ -12,8 +12,10 @@ from joint_toy import RATIONALE, SIDE, JointToy, method
 from crisisweave.datasets.text import words
 from crisisweave.errors import ConfigError, DataError
 from crisisweave.evaluation.rationale_tables import rationale_tables
-from crisisweave.explaining.evaluate import evaluate_rationales, known_rationales
+from crisisweave.explaining import evaluate
+from crisisweave.explaining.evaluate import evaluate_rationales
 from crisisweave.explaining.explain import explain
+from crisisweave.explaining.known import known_rationales
 from crisisweave.explaining.table import METHOD, Found, rationale_table
 from crisisweave.files import read_json, write_parquet
 from toy import TINY_TEXT
@@ -86,6 +88,23 @@ def test_scores_by_hand(joint_toy: JointToy, tmp_path: Path) -> None:
     assert "comprehensiveness_image" not in scores["rise"]
     for extractor in scores.values():
         assert -1 <= extractor["aopc_sufficiency"] <= 1
+
+
+def test_of_a_large_split_a_part_is_asked_about(
+    joint_toy: JointToy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "FAITHFUL", 5)
+    monkeypatch.setattr(evaluate, "AT_ONCE", 3)
+    frame = made_rationales(joint_toy, tmp_path)
+    known = known_rationales(frame, joint_toy.sources.rationales("truth"), None, None)
+    evaluate_rationales(joint_toy.folder_of(RATIONALE), tmp_path, frame, joint_toy.sources, known, None)
+    table = pd.read_parquet(tmp_path / "rationale_scores.parquet")
+    asked = table[table["sufficiency"].notna()]
+    assert (asked.groupby("extractor")["instance_id"].nunique() == 5).all()
+    assert asked["instance_id"].nunique() == 5
+    assert (table["extractor"].value_counts() == 16).all()
+    own = read_json(tmp_path / "rationales.json")["splits"]["test"][METHOD]
+    assert (own["n"], own["n_gold_words"], own["n_faithfulness"]) == (16, 16, 5)
 
 
 def test_the_tables_read_what_was_written(joint_toy: JointToy, tmp_path: Path) -> None:

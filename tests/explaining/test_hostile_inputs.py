@@ -18,8 +18,9 @@ from crisisweave.config.method import MethodConfig
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.joint_folder import load_joint_encoder
 from crisisweave.encoders.provider import PRETRAINED
-from crisisweave.explaining.evaluate import Known, evaluate_rationales
+from crisisweave.explaining.evaluate import evaluate_rationales
 from crisisweave.explaining.explain import explain
+from crisisweave.explaining.known import Known
 from crisisweave.files import read_json
 from crisisweave.methods.rationale import Rationale, RationaleClassifier
 from crisisweave.methods.registry import build_model

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from crisisweave.config.run import read_run_config
 from crisisweave.errors import DataError
 from crisisweave.evaluation.rationale_tables import SCORES_FILE, averages
+from crisisweave.explaining.columns import present, score_columns
 from crisisweave.explaining.flips import flip_consistency
+from crisisweave.explaining.known import Known
 from crisisweave.explaining.scorer import MaskedScorer, scorer_of
 from crisisweave.explaining.table import METHOD, Rationales, read_rationales
 from crisisweave.files import write_json, write_parquet
@@ -21,54 +23,15 @@ from crisisweave.layout import Sources
 from crisisweave.methods.joint import JointMethod
 from crisisweave.methods.rationale import RationaleClassifier
 from crisisweave.progress import track
-from crisisweave.rationales.box_truth import label_boxes
-from crisisweave.rationales.boxes import energy_in_box, patch_iou, pointing_game
-from crisisweave.rationales.faithfulness import FixedScorer, Parts, deletion_insertion, faithfulness
-from crisisweave.rationales.geometry import Boxes, coverage, positive_patches
-from crisisweave.rationales.labels import gold_words, read_labels
-from crisisweave.rationales.plausibility import SCORES as PLAUSIBILITY
-from crisisweave.rationales.plausibility import plausibility
+from crisisweave.rationales.faithfulness import FixedScorer
 from crisisweave.seeding import best_device, seed_everything
 from crisisweave.training.examples import Examples
 from crisisweave.training.runs import load_model
 
 AT_ONCE = 256
 """Instances that are scored together: their embeddings are held in memory."""
-Columns = dict[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of the instances' true rationales.
-
-    Attributes:
-        words: instance → its gold words; an instance that nobody annotated is not in it.
-        boxes: instance → what carries the label of its image, in the centre square.
-        kind: who marked the words, or None where nothing is known of them.
-    """
-
-    words: Mapping[str, NDArray[np.bool_]]
-    boxes: Mapping[str, Boxes]
-    kind: str | None
-
-
-def known_rationales(
-    frame: pd.DataFrame, labels: Path | None, truth: Path | None, index: Path | None
-) -> Known:
-    """Gold words and boxes of the instances of `frame`.
-
-    Args:
-        labels: JSONL of text rationales, or None where the data set has none.
-        truth: the generator's `truth/images.jsonl`, or None where there is none or no image is explained.
-        index: `index.parquet` of the image store, with `truth`.
-    """
-    words, kind = {}, None
-    if labels is not None:
-        read = read_labels(labels)
-        kind = read[0].kind
-        words = gold_words(read, dict(zip(frame["instance_id"], frame["text"], strict=True)), str(labels))
-    boxes = {} if truth is None or index is None else label_boxes(truth, index, frame["instance_id"])
-    return Known(words, boxes, kind)
+FAITHFUL = 1000
+"""Instances of a split whose faithfulness is measured, at most: it takes dozens of passes for each."""
 
 
 def evaluate_rationales(
@@ -104,12 +67,11 @@ def evaluate_rationales(
     tables = []
     for split, extractors in found.items():
         ids = extractors[METHOD].instance_ids
-        starts = range(0, len(ids), AT_ONCE)
-        for start in track(starts, f"scoring rationales of {split}", len(starts)):
-            part = slice(start, start + AT_ONCE)
-            here = {name: rationales.at(part) for name, rationales in extractors.items()}
-            tables += judges.scores(rows.loc[ids[part]], split, here)
-    table = pd.concat(tables, ignore_index=True)
+        blocks = _blocks(ids)
+        for block, asked in track(blocks, f"scoring rationales of {split}", len(blocks)):
+            here = {name: rationales.at(block) for name, rationales in extractors.items()}
+            tables += judges.scores(rows.loc[[ids[row] for row in block]], split, here, asked)
+    table = pd.concat(tables).sort_values(["split", "extractor", "instance_id"], ignore_index=True)
     # The rows first: a reader that finds the summary finds them too.
     write_parquet(folder / SCORES_FILE, table)
     write_json(
@@ -132,6 +94,19 @@ def evaluate_rationales(
     )
 
 
+def _blocks(instance_ids: Sequence[str]) -> list[tuple[NDArray[np.int64], bool]]:
+    """Instances in blocks, and whether the scorer is asked about a block.
+
+    It is asked about `FAITHFUL` of them at most, drawn by their ids: the same ones for all runs.
+    """
+    drawn = sorted(range(len(instance_ids)), key=lambda i: sha256(instance_ids[i].encode()).digest())
+    blocks = []
+    for rows, asked in ((drawn[:FAITHFUL], True), (drawn[FAITHFUL:], False)):
+        for start in range(0, len(rows), AT_ONCE):
+            blocks.append((np.array(sorted(rows[start : start + AT_ONCE]), dtype=np.int64), asked))
+    return blocks
+
+
 class _Judges:
     """All that rationales are held against, loaded once."""
 
@@ -150,21 +125,19 @@ class _Judges:
             self._scorer, self._scorer_config = judge, read_run_config(scorer).method
 
     def scores(
-        self, instances: pd.DataFrame, split: str, extractors: Mapping[str, Rationales]
+        self, instances: pd.DataFrame, split: str, extractors: Mapping[str, Rationales], asked: bool
     ) -> list[pd.DataFrame]:
-        """One table for each extractor: a row for each instance, a column for each score."""
+        """One table for each extractor: a row for each instance, a column for each score.
+
+        With `asked`, faithfulness is measured too, where there is a scorer.
+        """
         fixed = None
-        if self._scorer is not None:
+        if asked and self._scorer is not None:
             masked = MaskedScorer(self._scorer, self._scorer_config, instances, self._sources, self._device)
-            fixed = FixedScorer(masked, *_present(extractors[METHOD]))
+            fixed = FixedScorer(masked, *present(extractors[METHOD]))
         tables = []
         for extractor, rationales in extractors.items():
-            columns = {
-                **_shares(rationales),
-                **_plausibility(rationales, self._known),
-                **_in_boxes(rationales, self._known),
-                **({} if fixed is None else _faithfulness(extractor, rationales, fixed)),
-            }
+            columns = score_columns(extractor, rationales, self._known, fixed)
             if extractor == METHOD and rationales.grid is not None:
                 examples = Examples(instances, self._model, self._config, self._sources)
                 columns["flip_consistency"] = flip_consistency(self._model, examples, self._device)
@@ -184,74 +157,6 @@ def _summary(table: pd.DataFrame) -> dict[str, float | int]:
         "n": len(table),
         "n_gold_words": found.get("word_f1", (0, 0))[1],
         "n_boxes": found.get("patch_iou", (0, 0))[1],
+        "n_faithfulness": found.get("sufficiency", (0, 0))[1],
     }
     return {**{name: value for name, (value, _) in found.items()}, **counts}
-
-
-def _present(rationales: Rationales) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where there is a word (N, W) and a patch (N, P)."""
-    assert rationales.selected.words is not None
-    width = rationales.selected.words.shape[1]
-    words = np.arange(width) < rationales.n_words[:, None]
-    patches = rationales.selected.patches
-    return words, np.ones((len(words), 0 if patches is None else patches.shape[1]), dtype=bool)
-
-
-def _shares(rationales: Rationales) -> Columns:
-    """How much was selected."""
-    columns = {}
-    if rationales.selected.words is not None:
-        selected = rationales.selected.words.sum(axis=1)
-        columns["selected_words"] = selected / np.maximum(rationales.n_words, 1)
-    if rationales.selected.patches is not None:
-        columns["selected_patches"] = rationales.selected.patches.mean(axis=1)
-    return columns
-
-
-def _plausibility(rationales: Rationales, known: Known) -> Columns:
-    """Agreement with gold words; null where an instance was not annotated or a score is not defined."""
-    if rationales.selected.words is None or rationales.scores.words is None or not known.words:
-        return {}
-    of_instances = []
-    parts = zip(rationales.selected.words, rationales.scores.words, rationales.n_words, strict=True)
-    for name, (selected, scores, n) in zip(rationales.instance_ids, parts, strict=True):
-        gold = known.words.get(name)
-        of_instances.append({} if gold is None else plausibility(gold, selected[:n], scores[:n]))
-    table = pd.DataFrame(of_instances, columns=PLAUSIBILITY, dtype=np.float64)
-    return {name: table[name].to_numpy() for name in PLAUSIBILITY}
-
-
-def _in_boxes(rationales: Rationales, known: Known) -> Columns:
-    """Agreement with boxes; null where nothing that carries the label lies in the image's centre square."""
-    if rationales.selected.patches is None or rationales.scores.patches is None or not known.boxes:
-        return {}
-    assert rationales.grid is not None
-    names = ["patch_iou", "pointing_game", "energy_in_box"]
-    columns = {name: np.full(len(rationales.instance_ids), np.nan) for name in names}
-    for i, name in enumerate(rationales.instance_ids):
-        boxes = known.boxes[name]
-        shares = coverage(boxes, rationales.grid)
-        positive = positive_patches(shares)
-        if positive.any():
-            scores = rationales.scores.patches[i]
-            columns["patch_iou"][i] = patch_iou(rationales.selected.patches[i], positive)
-            columns["pointing_game"][i] = pointing_game(scores, boxes, rationales.grid)
-            columns["energy_in_box"][i] = energy_in_box(scores, shares)
-    return columns
-
-
-def _faithfulness(extractor: str, rationales: Rationales, fixed: FixedScorer) -> Columns:
-    """Of a comparator with its own modality masked; of the method with both, and with each by itself."""
-    scores, selected = rationales.scores, rationales.selected
-    columns = faithfulness(fixed, scores, selected)
-    if extractor == METHOD and selected.patches is not None:
-        for suffix, keep in (("text", (True, False)), ("image", (False, True))):
-            alone = faithfulness(fixed, _only(scores, keep), _only(selected, keep))
-            columns |= {f"{name}_{suffix}": values for name, values in alone.items()}
-    if scores.patches is not None:
-        columns["deletion_auc"], columns["insertion_auc"] = deletion_insertion(fixed, scores.patches)
-    return columns
-
-
-def _only(parts: Parts, keep: tuple[bool, bool]) -> Parts:
-    return Parts(parts.words if keep[0] else None, parts.patches if keep[1] else None)

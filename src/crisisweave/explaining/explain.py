@@ -31,18 +31,20 @@ from crisisweave.training.runs import load_model
 BATCH = 32
 
 
-def explain(run: Path, frame: pd.DataFrame, sources: Sources, out: Path) -> None:
+def explain(
+    run: Path, frame: pd.DataFrame, sources: Sources, out: Path, own_alone_on: str | None = "dev"
+) -> None:
     """Extract the rationales of a run's own method and of all comparators; writes `rationales.parquet`.
 
     Comparators explain stage 1 of the same run, for the class that it gives the whole input, and select as
-    many words and patches of an instance as the method itself does. On dev, where nothing is compared, the
-    method stands alone.
+    many words and patches of an instance as the method itself does.
 
     Args:
         run: folder of the trained run, of family `rationale`.
         frame: the instances.
         sources: inputs of their data set and task.
         out: folder to write to.
+        own_alone_on: the split on which nothing is compared, so that no comparator is asked about it.
     """
     config = read_run_config(run)
     seed_everything(config.seed, config.threads)
@@ -53,7 +55,7 @@ def explain(run: Path, frame: pd.DataFrame, sources: Sources, out: Path) -> None
     for split, rows in frame.groupby(frame["split"].astype(str), sort=True):
         examples = Examples(rows, model, config.method, sources)
         words = [words_of(text) for text in rows["text"]]
-        found = explained(model, examples, words, config.classes, device, comparators=split != "dev")
+        found = explained(model, examples, words, config.classes, device, comparators=split != own_alone_on)
         grid = None if found[METHOD].patch_scores is None else model.joint.grid
         tables.append(rationale_table(rows, words, grid, found))
     write_parquet(out / "rationales.parquet", pd.concat(tables, ignore_index=True))

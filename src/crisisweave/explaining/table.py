@@ -101,13 +101,14 @@ class Rationales:
     selected: Parts
     grid: tuple[int, int] | None
 
-    def at(self, rows: slice) -> Rationales:
+    def at(self, rows: NDArray[np.int64]) -> Rationales:
         """Those of some of the instances."""
         scores, selected = (
             Parts(*(None if part is None else part[rows] for part in parts))
             for parts in (self.scores, self.selected)
         )
-        return Rationales(self.instance_ids[rows], self.n_words[rows], scores, selected, self.grid)
+        ids = [self.instance_ids[row] for row in rows]
+        return Rationales(ids, self.n_words[rows], scores, selected, self.grid)
 
 
 def read_rationales(path: Path) -> dict[str, dict[str, Rationales]]:
