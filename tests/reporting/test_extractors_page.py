@@ -13,6 +13,7 @@ from made_up_project import EXPLAINED, EXTRACTORS, Project, about
 from crisisweave.files import read_json
 from crisisweave.reporting.extractor_figure import score_figure
 from crisisweave.reporting.extractors import EXAMPLES, _main
+from crisisweave.reporting.full_input import against_full, configs_of
 from crisisweave.reporting.known_answers import known_answers
 from crisisweave.reporting.rationale_scores import Scores
 
@@ -144,7 +145,7 @@ def test_the_methods_own_faithfulness_is_told_apart_by_modality() -> None:
 
 
 def details(**methods: dict[str, Any]) -> dict[str, Any]:
-    common = {"joint": None, "rationales": None, "masking": 0.0}
+    common = {"joint": None, "rationales": None, "masking": 0.0, "inputs": ["text"], "text": None}
     return {
         "methods": [
             {"dataset": "demo", "task": "harm", "method": name, "config": {**common, **config}}
@@ -257,3 +258,16 @@ def test_the_figure_says_who_is_behind_and_who_is_ahead() -> None:
         ("Centre", 70.0, "ahead of it by more than chance"),
     ]
     assert score_figure(scores(score("sufficiency", 0.1)), "transfer") is None, "no truth, no figure"
+
+
+def test_a_method_that_reads_text_alone_is_held_against_the_same_text_encoder() -> None:
+    bert, other = {"text": {"name": "a"}}, {"text": {"name": "b"}}
+    configs = configs_of(
+        details(words={**bert, "rationales": SETTINGS}, plain=bert, masked={**bert, "masking": 0.5}, b=other),
+        "demo",
+        "harm",
+    )
+    pairs = [compared("b", "words", 0.3), compared("masked", "words", 0.2), compared("plain", "words", 0.1)]
+    found = against_full("demo", "harm", "words", configs, {"comparisons": pairs})
+    assert found == ("plain", -0.1, pytest.approx(-0.12), pytest.approx(-0.09))
+    assert against_full("demo", "harm", "words", configs, {"comparisons": pairs[:2]}) is None

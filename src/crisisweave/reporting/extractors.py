@@ -10,8 +10,9 @@ from typing import Any
 from crisisweave.reporting.datasets import About, Sources
 from crisisweave.reporting.explained import Explained, Rationales
 from crisisweave.reporting.extractor_figure import score_figure
+from crisisweave.reporting.full_input import configs_of
 from crisisweave.reporting.gallery import TaskRows
-from crisisweave.reporting.known_answers import configs_of, known_answers, settings_of
+from crisisweave.reporting.known_answers import known_answers, settings_of
 from crisisweave.reporting.methods import Description, Key, method_file
 from crisisweave.reporting.rationale_scores import (
     KEPT,

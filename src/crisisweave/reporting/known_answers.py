@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from crisisweave.reporting.full_input import against_full, configs_of
 from crisisweave.reporting.numbers import percent, points
 from crisisweave.reporting.rationale_scores import OWN, Record, Scores, title_of
 
@@ -66,15 +67,6 @@ def known_answers(
     return answers
 
 
-def configs_of(details: Mapping[str, Any], dataset: str, task: str) -> dict[str, Record]:
-    """Method → its config in force."""
-    return {
-        record["method"]: record["config"]
-        for record in details["methods"]
-        if (record["dataset"], record["task"]) == (dataset, task)
-    }
-
-
 def settings_of(configs: Mapping[str, Record], method: str) -> Record:
     """A method's settings of rationales; none where it has no rationales."""
     return dict(configs.get(method, {}).get("rationales") or {})
@@ -119,24 +111,13 @@ def _against_full(
     scores: Scores, method: str, configs: Mapping[str, Record], results: Mapping[str, Any]
 ) -> Answer:
     target = f"Macro-F1 on the rationale alone at most {100 * LOSS:.0f} points below a model that reads all"
-    joint = configs.get(method, {}).get("joint")
-    full = [
-        name
-        for name, config in sorted(configs.items())
-        if joint is not None
-        and config["joint"] == joint
-        and not config["rationales"]
-        and not config["masking"]
-    ]
-    for row in results["comparisons"]:
-        if (row["dataset"], row["task"]) == (scores.dataset, scores.task) and full:
-            sign = {(method, full[0]): 1, (full[0], method): -1}.get((row["method_a"], row["method_b"]))
-            if sign is not None:
-                ends = sorted((sign * row["f1_macro_low"], sign * row["f1_macro_high"]))
-                value = sign * row["f1_macro_difference"]
-                said = f"{points(value)} ({points(ends[0])} to {points(ends[1])}) against {full[0]}"
-                return Answer(target, said, value >= -LOSS)
-    return Answer(target, "not run", None)
+    found = against_full(scores.dataset, scores.task, method, configs, results)
+    if found is None:
+        return Answer(target, "not run", None)
+    interval = f"{points(found.low)} to {points(found.high)}"
+    return Answer(
+        target, f"{points(found.difference)} ({interval}) against {found.other}", found.difference >= -LOSS
+    )
 
 
 def _sufficiency(row: Record | None) -> Answer:

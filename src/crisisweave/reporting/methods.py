@@ -13,6 +13,7 @@ from crisisweave.config.method import EncoderUse, Head, MethodConfig, Rationales
 from crisisweave.config.strict import StrictModel
 from crisisweave.errors import DataError
 from crisisweave.reporting.figures import Figure
+from crisisweave.reporting.full_input import against_full, configs_of
 from crisisweave.reporting.method_figures import Key, Record, calibration, dev_score, loss
 from crisisweave.reporting.rationale_scores import Scores, extractors_file, of_method
 from crisisweave.reporting.results import of
@@ -87,7 +88,10 @@ def method_pages(
         if key not in descriptions:
             raise DataError(f"nothing is said about method {'/'.join(key)}; give its title, idea and source")
         scores = Scores(rationales, *key[:2])
-        explained = of_method(scores, key[2]) if key[2] in scores.methods else None
+        explained = None
+        if key[2] in scores.methods:
+            full = against_full(*key, configs_of(details, *key[:2]), tables)
+            explained = {**of_method(scores, key[2]), "full": full}
         pages.append(_page(key, record, tables, shared.get(key, []), descriptions[key], explained))
     return pages
 
