@@ -80,12 +80,15 @@ class Rationales(StrictModel):
     """Weight of the rationale loss; 0 trains no word head, and words are then chosen by gradient × input."""
     hidden: int = Field(default=128, ge=1)
     """Width of the GRU in each direction."""
+    guidance: float = Field(default=0.0, ge=0)
+    """Weight in stage 1 of the class loss on the rationale's words and the patches near to them; 0, as in the
+    sources: no label teaches stage 1 to bring words and patches together."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """A word is chosen when one of its tokens has at least this probability."""
     patches: Literal["transport", "rationale_transport", "saliency", "none"] = "transport"
     """`transport`: from the plan over all tokens, the rows of the rationale; `rationale_transport`: the plan
     over the rationale alone; `saliency`: Grad-CAM of stage 1 instead; `none`: text alone."""
-    beta: float = Field(default=0.5, gt=0)
+    beta: float = Field(default=0.5, ge=0.05)
     """Of the proximal point method (IPOT)."""
     steps: int = Field(default=50, ge=1)
     """Proximal steps."""

@@ -25,7 +25,7 @@ from crisisweave.methods.joint import JointClassifier, joint_input
 from crisisweave.rationales.extractors.grad_cam import grad_cam
 from crisisweave.rationales.extractors.gradient_input import gradient_input
 from crisisweave.rationales.masking import masked
-from crisisweave.rationales.selection import select_patches, transported_mass
+from crisisweave.rationales.selection import nearness, select_patches, soft_choice, transported_mass
 from crisisweave.rationales.transport import cosine_cost, ipot
 from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss
 
@@ -110,7 +110,7 @@ class RationaleClassifier(Classifier):
         return self
 
     def loss(self, batch: Batch, labels: Tensor, weights: Tensor | None) -> Tensor:
-        """Stage 1: `CE + α·L_r`; stage 2: CE on the rationale; one model for both: their sum."""
+        """Stage 1: `CE + α·L_r`, and guidance; stage 2: CE on the rationale; one model for both: the sum."""
         x = joint_input(self.joint, batch)
         if self._phase == "predict":
             return F.cross_entropy(self._on_rationale(x).float(), labels, weight=weights)
@@ -120,9 +120,24 @@ class RationaleClassifier(Classifier):
             assert batch.gold is not None
             logits = self.word_head(states.tokens, x.tokens.mask)
             loss = loss + self.settings.alpha * rationale_loss(logits, batch.gold)
+        if self.settings.guidance:
+            near = self._guided(x, states, batch.gold)
+            guided = F.cross_entropy(self.extractor.scores(near).float(), labels, weight=weights)
+            loss = loss + self.settings.guidance * guided
         if self._phase == "both":
             loss = loss + F.cross_entropy(self._on_rationale(x).float(), labels, weight=weights)
         return loss
+
+    def _guided(self, x: JointInput, states: JointStates, gold: Tensor | None) -> JointInput:
+        """The rationale's words, and of each patch the more the nearer it is to them; gradients flow."""
+        words = x.tokens.words >= 0
+        with torch.no_grad():
+            chosen = chosen_words(self._word_scores(x, states), x.tokens, self.settings.threshold)
+        if gold is not None:
+            # A tweet whose rationale is known to be empty keeps the head's best word.
+            chosen = torch.where((gold == 1).any(dim=1, keepdim=True), gold == 1, chosen)
+        near = nearness(cosine_cost(states.tokens, states.patches), chosen, words)
+        return masked(x, self.extractor.encoder, chosen, soft_choice(near))
 
     def joint_input(self, batch: Batch) -> JointInput:
         """A batch as the encoders read it."""

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from crisisweave.config.method import Rationales
 
+SOFTNESS = 2.0
+"""Slope of the soft choice of patches over their z-score."""
 # Deviations of a score that come from rounding alone, as a share of the scores' size.
 _ROUNDING = 1e-5
 
@@ -33,6 +35,33 @@ def transported_mass(plan: Tensor, rationale: Tensor) -> Tensor:
     if not plan.shape[1]:
         return plan.new_zeros(plan.shape[0], plan.shape[2])
     return plan.masked_fill(~rationale[:, :, None], 0.0).amax(dim=1)
+
+
+def nearness(cost: Tensor, rationale: Tensor, words: Tensor) -> Tensor:
+    """How much nearer each patch is to the rationale's tokens than to the other words (B, P), for training.
+
+    The difference of mean cosines. The plan's mass will not do: once a patch's whole share comes from the
+    rationale it cannot grow, and no gradient is left.
+
+    Args:
+        cost: 1 − cosine (B, L, P).
+        rationale: True at tokens of the rationale (B, L).
+        words: True at all tokens of words (B, L).
+    """
+    near, far = (_mean_over(1 - cost, rows) for rows in (rationale, words & ~rationale))
+    return near - far
+
+
+def _mean_over(values: Tensor, rows: Tensor) -> Tensor:
+    weights = rows.to(values.dtype)[:, :, None]
+    return (values * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def soft_choice(scores: Tensor) -> Tensor:
+    """Scores (B, P) → shares in (0, 1) that rise with the score and are a half at the image's mean."""
+    scores = scores - scores.mean(dim=1, keepdim=True)
+    deviation = scores.square().mean(dim=1, keepdim=True).sqrt()
+    return torch.sigmoid(SOFTNESS * scores / (deviation + 1e-6))
 
 
 def by_z_score(scores: Tensor, z: float) -> Tensor:
