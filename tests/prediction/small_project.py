@@ -82,8 +82,8 @@ def build(project: Path) -> Path:
     must(project, "audit", *here)
     must(project, "features", *here, "--encoder", "tiny:conv", "--size", "32")
     must(project, "text-features", *here, "--task", "state", "--method", "text_frozen")
-    _write_joint_encoders(project)
     must(project, "patch-features", *here, "--joint", "features")
+    _write_joint_encoders(project)
     _write_rationale_labels(project)
     must(project, "captioner", "--captioner", "demo_prefix", "--profile", "config/toy.yaml")
     must(project, "captions", *here, "--captioner", "demo_prefix")
@@ -191,12 +191,17 @@ def _joint_config(name: str) -> dict[str, Any]:
 
 def _write_joint_encoders(project: Path) -> None:
     """Joint encoders of random weights: what they learned makes no difference here."""
-    for name, width in (("pixels", 3 * 8 * 8), ("features", 64)):
+    (path,) = (project / "data/patch-features/toy").glob("*/features.npy")
+    features = torch.from_numpy(np.load(path)).float()
+    for name, width in (("pixels", 3 * 8 * 8), ("features", features.shape[-1])):
         folder = project / "data/joint" / name
         folder.mkdir(parents=True)
         config = JointConfig.model_validate(_joint_config(name))
         torch.manual_seed(0)
-        save_joint(new_encoder(config, width), config, folder)
+        encoder = new_encoder(config, width)
+        if name == "features":
+            encoder.fit_patches(features, features[0, 0])
+        save_joint(encoder, config, folder)
 
 
 def _write_rationale_labels(project: Path) -> None:
