@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crisisweave.rationales.boxes import energy_in_box, patch_iou, pointing_game
+from crisisweave.rationales.boxes import energy_in_box, patch_iou, patch_iou_ceiling, pointing_game
 
 UPPER_LEFT = np.array([[0.0, 0.0, 0.5, 0.5]])
 
@@ -13,6 +13,13 @@ def test_patch_iou_by_hand() -> None:
     assert patch_iou(selected, np.array([False, True, True, False])) == pytest.approx(1 / 3)
     assert patch_iou(selected, selected) == 1.0
     assert patch_iou(np.zeros(4, dtype=bool), selected) == 0.0
+
+
+def test_the_ceiling_is_the_best_that_as_many_patches_can_reach() -> None:
+    positive = np.array([True, True, True, True])
+    assert patch_iou_ceiling(np.array([True, False, False, False]), positive) == 0.25
+    assert patch_iou_ceiling(positive, np.array([True, False, False, False])) == 0.25
+    assert patch_iou_ceiling(~positive, positive) == 0.0
 
 
 def test_the_pointing_game_looks_at_the_highest_patch() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from crisisweave.explaining.known import Known
 from crisisweave.explaining.table import METHOD, Rationales
-from crisisweave.rationales.boxes import energy_in_box, patch_iou, pointing_game
+from crisisweave.rationales.boxes import energy_in_box, patch_iou, patch_iou_ceiling, pointing_game
 from crisisweave.rationales.faithfulness import FixedScorer, Parts, deletion_insertion, faithfulness
 from crisisweave.rationales.geometry import coverage, positive_patches
 from crisisweave.rationales.plausibility import SCORES as PLAUSIBILITY
@@ -72,7 +72,7 @@ def _in_boxes(rationales: Rationales, known: Known) -> Columns:
     if rationales.selected.patches is None or rationales.scores.patches is None or not known.boxes:
         return {}
     assert rationales.grid is not None
-    names = ["patch_iou", "pointing_game", "energy_in_box"]
+    names = ["patch_iou", "patch_iou_ceiling", "pointing_game", "energy_in_box"]
     columns = {name: np.full(len(rationales.instance_ids), np.nan) for name in names}
     for i, name in enumerate(rationales.instance_ids):
         boxes = known.boxes[name]
@@ -80,7 +80,9 @@ def _in_boxes(rationales: Rationales, known: Known) -> Columns:
         positive = positive_patches(shares)
         if positive.any():
             scores = rationales.scores.patches[i]
-            columns["patch_iou"][i] = patch_iou(rationales.selected.patches[i], positive)
+            selected = rationales.selected.patches[i]
+            columns["patch_iou"][i] = patch_iou(selected, positive)
+            columns["patch_iou_ceiling"][i] = patch_iou_ceiling(selected, positive)
             columns["pointing_game"][i] = pointing_game(scores, boxes, rationales.grid)
             columns["energy_in_box"][i] = energy_in_box(scores, shares)
     return columns

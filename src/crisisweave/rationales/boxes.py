@@ -21,6 +21,12 @@ def patch_iou(selected: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float
     return float((selected & positive).sum() / (selected | positive).sum())
 
 
+def patch_iou_ceiling(selected: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float:
+    """The patch IoU of as many patches in the best places; shapes as in `patch_iou`."""
+    few, many = sorted((int(selected.sum()), int(positive.sum())))
+    return few / many
+
+
 def pointing_game(scores: Scores, boxes: Boxes, grid: tuple[int, int]) -> float:
     """1 when the centre of the highest-scoring patch lies in a box, else 0; over several highest, the mean.
 
