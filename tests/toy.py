@@ -205,6 +205,12 @@ METHODS: dict[str, dict[str, object]] = {
     "joint_text": {"family": "joint", "inputs": ["text"], "text": TINY_TEXT, "masking": 0.5},
     "rationale": {**JOINT, "rationales": RATIONALES, "training": {**TRAINING, "lr": 5e-3}},
     "rationale_one": {"family": "rationale", **JOINT, "rationales": {**RATIONALES, "second": "joint"}},
+    "rationale_guided": {
+        "family": "rationale",
+        **JOINT,
+        "rationales": {**RATIONALES, "guidance": 1.0, "select": "top", "top": 0.5},
+        "training": {**TRAINING, "lr": 5e-3},
+    },
     "rationale_text": {
         "family": "rationale",
         "inputs": ["text"],

@@ -101,6 +101,8 @@ def test_a_file_s_values_are_read_with_changes_over_them(tmp_path: Path) -> None
             {"rationales": RATIONALES},
             "rationales.patches is none exactly where there is no joint encoder",
         ),
+        ("rationale_text", {"text": {**TINY_TEXT, "tuned": False}}, "set text.tuned to true"),
+        ("joint_text", {"text": {**TINY_TEXT, "tuned": False}}, "set text.tuned to true"),
         ("rationale", {"rationales": {**RATIONALES, "share": 0}}, "greater than 0"),
         ("rationale", {"rationales": {**RATIONALES, "alpha": -1}}, "greater than or equal to 0"),
     ],

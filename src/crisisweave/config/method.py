@@ -175,6 +175,8 @@ class MethodConfig(StrictModel):
             )
         if "caption" in self.inputs and self.text is not None and not self.text.tuned:
             raise ValueError("a frozen text encoder cannot read captions: set text.tuned to true")
+        if self.family in ("joint", "rationale") and self.text is not None and not self.text.tuned:
+            raise ValueError("words are hidden and explained by a tuned text encoder: set text.tuned to true")
         return self
 
     @property

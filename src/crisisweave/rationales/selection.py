@@ -60,7 +60,8 @@ def _mean_over(values: Tensor, rows: Tensor) -> Tensor:
 def soft_choice(scores: Tensor) -> Tensor:
     """Scores (B, P) → shares in (0, 1) that rise with the score and are a half at the image's mean."""
     scores = scores - scores.mean(dim=1, keepdim=True)
-    deviation = scores.square().mean(dim=1, keepdim=True).sqrt()
+    # The root has no gradient at 0, where a tweet without words leaves all scores.
+    deviation = scores.square().mean(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
     return torch.sigmoid(SOFTNESS * scores / (deviation + 1e-6))
 
 
