@@ -153,3 +153,11 @@ def test_tables_are_predicted_without_rationales(project: Path, tmp_path: Path) 
     predict(project, "rationale", *arguments)
     columns = list(pd.read_parquet(tmp_path / "out.parquet").columns)
     assert columns == ["row", "id", "predicted", *(f"p_{name}" for name in CLASSES)]
+
+
+def test_the_model_card_says_that_answers_are_explained(project: Path, tmp_path: Path) -> None:
+    for method, parts in (("rationale", "words and the patches of the image"), ("rationale_text", "words")):
+        must(project, "export", run_folder(method), "--out", str(tmp_path / method))
+        text = (tmp_path / method / "README.md").read_text(encoding="utf-8")
+        assert f"The answer also names the {parts} on which alone it was decided." in text
+        assert ("joint encoder features | trained by the workflow" in text) == (method == "rationale")

@@ -114,8 +114,9 @@ def _use(network: Network, name: str) -> str:
     arguments = ", ".join(given[each] for each in NEEDED if each in network.needs)
     reads = " and ".join(each for each in NEEDED if each in network.needs)
     captions = " The image is read as a caption, which the answer shows." if network.makes_captions else ""
-    if network.config.method.rationales is not None:
-        captions += " The answer also names the words and patches on which alone it was decided."
+    explains = network.config.method.rationales is not None
+    parts = "words" if network.config.method.joint is None else "words and the patches of the image"
+    rationales = f" The answer also names the {parts} on which alone it was decided." if explains else ""
     classes = "\n".join(f"{i}. {plain(each)}" for i, each in enumerate(network.config.classes, start=1))
     return f"""## Use
 
@@ -128,7 +129,7 @@ print(model.predict({arguments}))
 ```
 
 `crisisweave predict --run {_shell(name)} …` does the same, also for whole tables.
-The method reads {reads} and needs {"both" if len(network.needs) > 1 else "it"}.{captions}
+The method reads {reads} and needs {"both" if len(network.needs) > 1 else "it"}.{captions}{rationales}
 
 Classes, in the order of the probabilities:
 
