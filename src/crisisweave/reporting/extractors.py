@@ -92,7 +92,7 @@ def extractor_pages(
                         "main": parts[0],
                         "methods": parts,
                         "beside": _beside(scores, parts, results),
-                        "transfers": _transfers(scores, methods),
+                        "transfers": _transfers(scores, parts),
                         "answers": known_answers(scores, main, results, details)
                         if dataset in truths
                         else None,
@@ -125,10 +125,25 @@ def _main(scores: Scores, methods: Sequence[str], configs: Mapping[str, Record])
 
 
 def _method(scores: Scores, method: str, description: Description | None) -> Record:
-    """One method's tables: for each modality its extractors with their scores on test."""
-    tables = {}
+    """One method: what it is called, what its scores on test bear out, and its tables."""
+    return {
+        "method": method,
+        "title": method if description is None else description.title,
+        "file": method_file((scores.dataset, scores.task, method)),
+        "tables": _tables(scores, method, "", "test"),
+        "seeds": scores.seeds(method),
+        "findings": _findings(scores, method),
+    }
+
+
+def _tables(scores: Scores, method: str, target: str, split: str) -> Record:
+    """For each modality the extractors of a method with their scores on one split."""
+    tables: Record = {}
+    place = (target, split)
     for part, metrics in METRICS.items():
-        columns = [m for m in metrics if scores.of_part(method, OWN, m, part) is not None]
+        columns = [m for m in metrics if scores.of_part(method, OWN, m, part, *place) is not None]
+        if scores.score(method, OWN, KEPT[part], *place) is None:
+            continue
         rows = [
             {
                 "extractor": title_of(extractor),
@@ -136,25 +151,17 @@ def _method(scores: Scores, method: str, description: Description | None) -> Rec
                 "cells": [
                     {
                         "metric": metric,
-                        "score": scores.of_part(method, extractor, metric, part),
-                        "lead": scores.lead(method, extractor, metric.name),
+                        "score": scores.of_part(method, extractor, metric, part, *place),
+                        "lead": scores.lead(method, extractor, metric.name, *place),
                     }
                     for metric in columns
                 ],
             }
-            for extractor in scores.extractors(method)
-            if extractor == OWN or scores.score(method, extractor, KEPT[part]) is not None
+            for extractor in scores.extractors(method, *place)
+            if scores.score(method, extractor, KEPT[part], *place) is not None
         ]
-        if columns and scores.score(method, OWN, KEPT[part]) is not None:
-            tables[part] = {"metrics": columns, "rows": rows}
-    return {
-        "method": method,
-        "title": method if description is None else description.title,
-        "file": method_file((scores.dataset, scores.task, method)),
-        "tables": tables,
-        "seeds": scores.seeds(method),
-        "findings": _findings(scores, method),
-    }
+        tables[part] = {"metrics": columns, "rows": rows}
+    return tables
 
 
 def _findings(scores: Scores, method: str) -> list[Record]:
@@ -198,33 +205,14 @@ def _beside(scores: Scores, parts: Sequence[Record], results: Mapping[str, Any])
     return {"metrics": metrics, "rows": rows}
 
 
-def _transfers(scores: Scores, methods: Sequence[str]) -> list[Record]:
-    """Each target with its methods' extractors."""
+def _transfers(scores: Scores, parts: Sequence[Record]) -> list[Record]:
+    """Each target with the tables of the methods that were scored there, in the order of `parts`."""
     found: dict[tuple[str, str], list[Record]] = {}
-    metrics = [metric for metric in OF_METHOD if metric.name in SHORT]
-    for method in methods:
-        for target, split in scores.places(method, own_data=False):
-            for extractor in scores.extractors(method, target, split):
-                cells = [
-                    {
-                        "metric": metric,
-                        "score": scores.score(method, extractor, metric.name, target, split),
-                        "lead": scores.lead(method, extractor, metric.name, target, split),
-                    }
-                    for metric in metrics
-                ]
-                found.setdefault((target, split), []).append(
-                    {
-                        "method": method,
-                        "extractor": title_of(extractor),
-                        "own": extractor == OWN,
-                        "cells": cells,
-                    }
-                )
-    return [
-        {"target": target, "split": split, "metrics": metrics, "rows": rows}
-        for (target, split), rows in found.items()
-    ]
+    for part in parts:
+        for target, split in scores.places(part["method"], own_data=False):
+            tables = _tables(scores, part["method"], target, split)
+            found.setdefault((target, split), []).append({**part, "tables": tables})
+    return [{"target": t, "split": s, "methods": methods} for (t, s), methods in found.items()]
 
 
 def _sheet(

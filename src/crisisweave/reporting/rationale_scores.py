@@ -133,15 +133,18 @@ class Scores:
         """How far the method's own is ahead of an extractor, None where that was not tested."""
         return self._leads.get((method, target, split, extractor, metric))
 
-    def of_part(self, method: str, extractor: str, metric: Metric, part: str) -> Record | None:
-        """A score on test of one modality; the method's own faithfulness is told apart by modality."""
-        if extractor == OWN and metric.by_part:
-            by_part = self.score(method, OWN, f"{metric.name}_{part}")
-            # A method without image rationales has but one modality.
-            return by_part or (
-                None if self.score(method, OWN, "selected_patches") else self.score(method, OWN, metric.name)
-            )
-        return self.score(method, extractor, metric.name)
+    def of_part(
+        self, method: str, extractor: str, metric: Metric, part: str, target: str = "", split: str = "test"
+    ) -> Record | None:
+        """A score of one modality; the method's own faithfulness is told apart by modality."""
+        place = (target, split)
+        if extractor != OWN or not metric.by_part:
+            return self.score(method, extractor, metric.name, *place)
+        by_part = self.score(method, OWN, f"{metric.name}_{part}", *place)
+        if by_part is not None or self.score(method, OWN, KEPT["image"], *place) is not None:
+            return by_part
+        # A method without image rationales has but one modality.
+        return self.score(method, OWN, metric.name, *place)
 
 
 def _key(row: Record) -> tuple[str, str, str, str, str]:
