@@ -12,7 +12,7 @@ from made_up_project import EXPLAINED, EXTRACTORS, Project, about
 
 from crisisweave.files import read_json
 from crisisweave.reporting.extractor_figure import score_figure
-from crisisweave.reporting.extractors import EXAMPLES, _main
+from crisisweave.reporting.extractors import EXAMPLES, _main, _transfers
 from crisisweave.reporting.full_input import against_full, configs_of
 from crisisweave.reporting.known_answers import known_answers
 from crisisweave.reporting.rationale_scores import Scores
@@ -271,3 +271,16 @@ def test_a_method_that_reads_text_alone_is_held_against_the_same_text_encoder() 
     found = against_full("demo", "harm", "words", configs, {"comparisons": pairs})
     assert found == ("plain", -0.1, pytest.approx(-0.12), pytest.approx(-0.09))
     assert against_full("demo", "harm", "words", configs, {"comparisons": pairs[:2]}) is None
+
+
+def test_on_a_transfer_too_words_are_held_against_words(built: Project) -> None:
+    found = Scores(read_json(built.tables / "rationales.json"), "demo", "harm")
+    (transfer,) = _transfers(found, [{"method": "concat"}, {"method": "text"}])
+    assert (transfer["target"], transfer["split"]) == ("held<out>", "heldout")
+    both, text = (method["tables"] for method in transfer["methods"])
+    assert (list(both), list(text)) == (["text", "image"], ["text"])
+    for part, table in both.items():
+        own = {cell["metric"].name: cell["score"] for cell in table["rows"][0]["cells"]}
+        assert own["comprehensiveness"]["metric"] == f"comprehensiveness_{part}"
+    assert [row["extractor"] for row in both["text"]["rows"]] == SHOWN
+    assert len(both["image"]["rows"]) == 1 + len(EXTRACTORS["patches"])
