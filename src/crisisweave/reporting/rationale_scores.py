@@ -67,6 +67,7 @@ METRICS = {
     ),
     "image": (
         Metric("patch_iou", "Patch IoU"),
+        Metric("patch_iou_ceiling", "Patch IoU at best"),
         Metric("pointing_game", "Pointing game"),
         Metric("energy_in_box", "Energy in box"),
         *_FAITHFUL,
