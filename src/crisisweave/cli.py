@@ -496,7 +496,7 @@ def explain(
     if target is None:
         step(run.folder, rows, sources, run.folder)
     else:
-        step(run.folder, rows, sources, run.folder / "transfer" / target, own_alone_on=None)
+        step(run.folder, rows, sources, run.folder / "transfer" / target, compared_on=None)
 
 
 @app.command("evaluate-rationales")

@@ -32,7 +32,7 @@ BATCH = 32
 
 
 def explain(
-    run: Path, frame: pd.DataFrame, sources: Sources, out: Path, own_alone_on: str | None = "dev"
+    run: Path, frame: pd.DataFrame, sources: Sources, out: Path, compared_on: str | None = "test"
 ) -> None:
     """Extract the rationales of a run's own method and of all comparators; writes `rationales.parquet`.
 
@@ -44,7 +44,7 @@ def explain(
         frame: the instances.
         sources: inputs of their data set and task.
         out: folder to write to.
-        own_alone_on: the split on which nothing is compared, so that no comparator is asked about it.
+        compared_on: the split on which comparators are asked too, which takes most of the time.
     """
     config = read_run_config(run)
     seed_everything(config.seed, config.threads)
@@ -55,7 +55,7 @@ def explain(
     for split, rows in frame.groupby(frame["split"].astype(str), sort=True):
         examples = Examples(rows, model, config.method, sources)
         words = [words_of(text) for text in rows["text"]]
-        found = explained(model, examples, words, config.classes, device, comparators=split != own_alone_on)
+        found = explained(model, examples, words, config.classes, device, comparators=split == compared_on)
         grid = None if found[METHOD].patch_scores is None else model.joint.grid
         tables.append(rationale_table(rows, words, grid, found))
     write_parquet(out / "rationales.parquet", pd.concat(tables, ignore_index=True))
