@@ -8,7 +8,6 @@ complete.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,10 +24,10 @@ from crisisweave.captioning.similarity import DualEncoderScorer
 from crisisweave.captioning.tokenizer import end_token, learn_tokenizer
 from crisisweave.config.captioner import CaptionerConfig, DualEncoder
 from crisisweave.errors import ConfigError, DataError
-from crisisweave.files import atomic_path, sha256_file, write_csv, write_json
+from crisisweave.files import atomic_path, write_csv, write_json
 from crisisweave.seeding import best_device, seed_everything
 from crisisweave.training.minimise import Best, minimise
-from crisisweave.training.record import Meter
+from crisisweave.training.record import Meter, digest_of
 
 
 def train_captioner(
@@ -97,7 +96,7 @@ def train_captioner(
             seed=seed,
             threads=threads,
             config_sha256=hashlib.sha256(config.model_dump_json().encode()).hexdigest(),
-            data_sha256=_data_digest([features, index, truth], splits),
+            data_sha256=digest_of([features, index, truth], splits),
             parameters={"captioner": _parameters(model), "scorer": _parameters(scorer)},
             rows={split: len(found) for split, found in rows.items()},
             best_epoch={part: outcome.best_epoch for part, outcome in outcomes.items()},
@@ -179,8 +178,3 @@ def _check_grid(config: CaptionerConfig, cells: int, features: Path) -> None:
 
 def _parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _data_digest(files: Sequence[Path], splits: Mapping[str, str]) -> str:
-    parts = [*(sha256_file(path) for path in files), json.dumps(splits, sort_keys=True)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from crisisweave.config.method import Source
-from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
-from crisisweave.errors import ConfigError
+from crisisweave.config.strict import StrictModel, load_named
 
 
 class PinnedFile(StrictModel):
@@ -203,14 +202,4 @@ def load_captioner(
     Raises:
         ConfigError: there is no such captioner (the nearest name is given), or a key or value is wrong.
     """
-    folder = Path(config_dir) / "captioners"
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = [file.stem for file in sorted(folder.glob("*.yaml"))]
-        hint = nearest(name, known) if known else f"add {path}"
-        raise ConfigError(f"{path}: there is no captioner '{name}'; {hint}")
-    values = read_yaml(path)
-    config = validate(CaptionerConfig, merged(values, override or {}), str(path))
-    if config.name != name:
-        raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
-    return config
+    return load_named(Path(config_dir) / "captioners", "captioner", name, CaptionerConfig, override)

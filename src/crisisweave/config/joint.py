@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from crisisweave.config.captioner import Optimisation
 from crisisweave.config.method import Source
-from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
+from crisisweave.config.strict import StrictModel, load_named
 from crisisweave.errors import ConfigError
 
 
@@ -138,13 +138,4 @@ def load_joint(
     Raises:
         ConfigError: there is no such encoder (the nearest name is given), or a key or value is wrong.
     """
-    folder = Path(config_dir) / "joint"
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = [file.stem for file in sorted(folder.glob("*.yaml"))]
-        hint = nearest(name, known) if known else f"add {path}"
-        raise ConfigError(f"{path}: there is no joint encoder '{name}'; {hint}")
-    config = validate(JointConfig, merged(read_yaml(path), override or {}), str(path))
-    if config.name != name:
-        raise ConfigError(f"{path}: name is '{config.name}'; it must be the file's name, '{name}'")
-    return config
+    return load_named(Path(config_dir) / "joint", "joint encoder", name, JointConfig, override)

@@ -53,7 +53,7 @@ STEPS = {
     "train": Step(3, (*_LEARNING, *_WEIGHTS)),
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
-    "combine": Step(2, ("numpy",)),
+    "combine": Step(3, ("numpy",)),
     "explain": Step(1, ("numpy", "captum", *_LEARNING, *_WEIGHTS)),
     "evaluate-rationales": Step(1, ("numpy", *_LEARNING, *_WEIGHTS)),
     "evaluate": Step(1, _SCORES),

@@ -118,3 +118,30 @@ def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
         both_mappings = isinstance(value, dict) and isinstance(result.get(key), dict)
         result[key] = merged(result[key], value) if both_mappings else value
     return result
+
+
+def load_named(
+    folder: Path, what: str, name: str, model: type[M], override: Mapping[str, Any] | None = None
+) -> M:
+    """Read `<folder>/<name>.yaml`, with `override` laid over it.
+
+    Args:
+        folder: holds one file for each of its kind.
+        what: the kind, as a message calls it.
+        name: the file's name, which the file says again.
+        model: of its values; has a `name`.
+        override: changed keys.
+
+    Raises:
+        ConfigError: there is no such file (the nearest name is given), or a key or value is wrong.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in sorted(folder.glob("*.yaml"))]
+        hint = nearest(name, known) if known else f"add {path}"
+        raise ConfigError(f"{path}: there is no {what} '{name}'; {hint}")
+    config = validate(model, merged(read_yaml(path), override or {}), str(path))
+    own: str = config.name  # type: ignore[attr-defined]
+    if own != name:
+        raise ConfigError(f"{path}: name is '{own}'; it must be the file's name, '{name}'")
+    return config

@@ -8,7 +8,6 @@ complete.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,13 +21,13 @@ from crisisweave.encoders.features import grey_patch
 from crisisweave.encoders.joint import JointEncoder, JointInput
 from crisisweave.encoders.joint_folder import new_encoder, save_joint
 from crisisweave.errors import ConfigError
-from crisisweave.files import atomic_path, sha256_file, write_csv, write_json
+from crisisweave.files import atomic_path, write_csv, write_json
 from crisisweave.layout import Sources
 from crisisweave.pretraining.objectives import Losses, Objectives
 from crisisweave.pretraining.pairs import Pairs, read_pairs
 from crisisweave.seeding import best_device, seed_everything
 from crisisweave.training.minimise import minimise
-from crisisweave.training.record import Meter
+from crisisweave.training.record import Meter, digest_of
 
 
 def train_joint(
@@ -82,7 +81,7 @@ def train_joint(
             seed=seed,
             threads=threads,
             config_sha256=hashlib.sha256(config.model_dump_json().encode()).hexdigest(),
-            data_sha256=_digest(files, splits),
+            data_sha256=digest_of(files, splits),
             parameters=sum(p.numel() for p in encoder.parameters() if p.requires_grad),
             rows={split: len(found) for split, found in rows.items()},
             best_epoch=best.best_epoch,
@@ -119,8 +118,3 @@ class _Loss:
         losses: Losses = learner(x, generator)
         total = losses.words + losses.matching + self._config.alignment * losses.alignment
         return total * len(rows), len(rows)
-
-
-def _digest(files: Sequence[Path], splits: Mapping[str, str]) -> str:
-    parts = [*(sha256_file(path) for path in files), json.dumps(splits, sort_keys=True)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

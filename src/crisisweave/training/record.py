@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import json
 import platform
 import resource
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from crisisweave.files import sha256_file
 from crisisweave.invocation import PROFILE, command_line
 
 # Rough draws for an estimate of energy: a busy server core with its share of the machine, and a data-centre
@@ -65,3 +70,9 @@ class Meter:
             "energy_assumes": {"watts_per_core": WATTS_PER_CORE, "watts_per_gpu": WATTS_PER_GPU},
             **facts,
         }
+
+
+def digest_of(files: Sequence[Path], splits: Mapping[str, str]) -> str:
+    """SHA-256 over files and over the split of each instance."""
+    parts = [*(sha256_file(path) for path in files), json.dumps(splits, sort_keys=True)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
