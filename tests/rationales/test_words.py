@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from crisisweave.encoders.text import Tokens
-from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss
+from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss, word_f1
 
 
 def _logit(p: float) -> float:
@@ -184,3 +184,16 @@ def test_a_tweet_without_words_has_no_rationale() -> None:
     nobody = _tokens([[-1, -1]])
     assert not over_words(torch.ones(1, 2), nobody).any()
     assert not chosen_words(torch.zeros(1, 2), nobody, 0.5).any()
+
+
+def test_word_f1_counts_words_not_tokens() -> None:
+    # Three words of one, two and one token; then an empty rationale, and a tweet that nobody annotated.
+    words = torch.tensor([[-1, 0, 1, 1, 2, -1]]).repeat(3, 1)
+    real = torch.ones_like(words, dtype=torch.bool)
+    tokens = Tokens(torch.ones_like(words), real, torch.zeros_like(words), words)
+    selected = torch.tensor([[0, 1, 1, 1, 0, 0]]).bool().repeat(3, 1)
+    gold = torch.tensor([[-1, 0, 1, 1, 1, -1], [-1, 0, 0, 0, 0, -1], [-1] * 6])
+    scores = word_f1(selected, gold, tokens)
+    # Chosen: words 0 and 1; wanted: words 1 and 2.
+    assert scores[0] == 0.5
+    assert scores[1:].isnan().all()

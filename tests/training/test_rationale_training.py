@@ -204,6 +204,14 @@ def _gold(toy: Toy, share: float, seed: int = 1, frame: pd.DataFrame | None = No
     return set(found)
 
 
+def test_dev_without_labels_chooses_by_the_class_alone(rationale_toy: Toy) -> None:
+    method = tiny_method("rationale", rationales=RATIONALES)
+    run, others = rationale_toy.run(method), _train_rows(rationale_toy).assign(instance_id="unknown")
+    assert training_gold(run, rationale_toy.sources, others, needed=False) == {}
+    with pytest.raises(DataError, match="none of the"):
+        training_gold(run, rationale_toy.sources, others)
+
+
 def test_a_smaller_share_of_rationales_lies_within_a_larger_one(rationale_toy: Toy) -> None:
     shares = [_gold(rationale_toy, share) for share in (0.01, 0.1, 0.25, 0.5, 1.0)]
     assert [len(names) for names in shares] == [1, 3, 8, 16, 32]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -52,6 +54,14 @@ class Classifier(nn.Module):
             weights: of the classes (C,), or None.
         """
         return F.cross_entropy(self(batch).float(), labels, weight=weights)
+
+    def dev_scores(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """What else is measured on dev after each epoch; the epoch is chosen by its mean with the dev metric.
+
+        Args:
+            batches: all dev rows; the model is in evaluation mode.
+        """
+        return {}
 
     def text_vector(self, batch: Batch) -> Tensor:
         """The text branch's vectors (B, d)."""

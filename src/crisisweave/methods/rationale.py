@@ -8,6 +8,7 @@ sources leave open is listed in docs/methods.md).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -27,7 +28,7 @@ from crisisweave.rationales.extractors.gradient_input import gradient_input
 from crisisweave.rationales.masking import masked
 from crisisweave.rationales.selection import nearness, select_patches, soft_choice, transported_mass
 from crisisweave.rationales.transport import cosine_cost, ipot
-from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss
+from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss, word_f1
 
 
 class Rationale(NamedTuple):
@@ -138,6 +139,22 @@ class RationaleClassifier(Classifier):
             chosen = torch.where((gold == 1).any(dim=1, keepdim=True), gold == 1, chosen)
         near = nearness(cosine_cost(states.tokens, states.patches), chosen, words)
         return masked(x, self.extractor.encoder, chosen, soft_choice(near))
+
+    def dev_scores(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """The word F1 of stage 1, over the dev tweets whose rationale is known and not empty.
+
+        An epoch that is good at classes alone often comes before the word head has learned (reconstruction).
+        """
+        if self._phase == "predict" or not self.settings.alpha:
+            return {}
+        found = []
+        for batch in batches:
+            assert batch.gold is not None
+            x = self.joint_input(batch)
+            found.append(word_f1(self.rationale(x).tokens_selected, batch.gold, x.tokens))
+        scores = torch.cat(found)
+        known = ~scores.isnan()
+        return {"word_f1": float(scores[known].mean())} if bool(known.any()) else {}
 
     def joint_input(self, batch: Batch) -> JointInput:
         """A batch as the encoders read it."""

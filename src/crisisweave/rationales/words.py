@@ -60,6 +60,22 @@ def rationale_loss(logits: Tensor, gold: Tensor) -> Tensor:
     return (loss * known).sum() / known.sum().clamp(min=1)
 
 
+def word_f1(selected: Tensor, gold: Tensor, tokens: Tokens) -> Tensor:
+    """F1 of the selected words of each tweet (B,); not a number where no word of the rationale is known.
+
+    Args:
+        selected: tokens of selected words (B, L).
+        gold: as for `rationale_loss` (B, L).
+        tokens: of the same batch.
+    """
+    before = F.pad(tokens.words, (1, 0), value=-1)[:, :-1]
+    first = (tokens.words >= 0) & (tokens.words != before)
+    chosen, wanted = selected & first, (gold == 1) & first
+    hits = (chosen & wanted).sum(dim=1)
+    score = 2.0 * hits / (chosen.sum(dim=1) + wanted.sum(dim=1)).clamp(min=1)
+    return torch.where(wanted.any(dim=1), score, torch.nan)
+
+
 def over_words(scores: Tensor, tokens: Tokens) -> Tensor:
     """Token scores (B, L), not negative → the largest over each token's word (B, L), 0 at special tokens."""
     words = tokens.words

@@ -174,6 +174,18 @@ class _Run:
         self.loss_sum += loss.item() * len(rows)
         self.step = step + 1
 
+    def own_dev_scores(self) -> dict[str, float]:
+        """What the method itself measures on dev."""
+        n = len(self.dev_rows)
+        starts = range(0, n, SCORING_BATCH)
+        was_training = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            batches = (self.dev_rows.batch(np.arange(i, min(i + SCORING_BATCH, n))) for i in starts)
+            scores = self.model.dev_scores(batch.to(self.device) for batch in batches)
+        self.model.train(was_training)
+        return scores
+
     def close_epoch(self) -> None:
         """Score dev, keep the epoch if it is the best, and go on to the next."""
         predicted = probabilities(self.model, self.dev_rows, self.device)
@@ -186,8 +198,9 @@ class _Run:
             "dev_loss": float(dev_loss),
             **{f"dev_{name}": float(scores[name]) for name in ("accuracy", "f1_macro", "f1_weighted")},
         }
-        self.history.append(row)
-        score = row[f"dev_{self.config.select_on}"]
+        own = self.own_dev_scores()
+        score = float(np.mean([row[f"dev_{self.config.select_on}"], *own.values()]))
+        self.history.append({**row, **{f"dev_{name}": value for name, value in own.items()}})
         if score > self.best_score:
             self.best_score, self.best_epoch = score, self.epoch
             self.best = {k: v.detach().cpu().clone() for k, v in self.model.stored_state().items()}

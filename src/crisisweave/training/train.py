@@ -88,9 +88,10 @@ def train(
             f"method {method.name}; give the data set a dev split"
         )
     model = build_model(method, len(config.classes))
-    gold = training_gold(config, sources, rows["train"])
-    train_examples = Examples(rows["train"], model, method, sources, gold)
-    dev_examples = Examples(rows["dev"], model, method, sources)
+    train_examples, dev_examples = (
+        Examples(rows[split], model, method, sources, training_gold(config, sources, rows[split], needed))
+        for split, needed in (("train", True), ("dev", False))
+    )
     _fit_frozen(model, train_examples)
     digest = data_digest(config, sources)
     # The versions are part of the key: half a run of older code is not gone on with.
