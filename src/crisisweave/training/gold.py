@@ -26,8 +26,8 @@ def training_gold(
         config: the run.
         sources: where its inputs lie.
         rows: of train or dev.
-        needed: stop where none of the rows has a rationale; else nothing of them is known (annotators may have
-            left dev out).
+        needed: stop where none of the rows has a rationale; else nothing of them is known (annotators may
+            have left dev out).
 
     Raises:
         DataError: there are no labels, or they are not of these texts.
