@@ -243,6 +243,15 @@ def test_the_page_is_about_the_method_that_the_others_vary() -> None:
     assert _main(more, names, given) == "z_alone", "it has more to be compared with"
 
 
+def test_of_two_the_page_is_about_the_one_that_learns_from_more_annotations() -> None:
+    given = {
+        "a_share_20": {"rationales": {**SETTINGS, "share": 0.2}},
+        "transfer": {"rationales": {**SETTINGS, "share": 1.0}},
+    }
+    found = scores(*(score("word_f1", 0.5, method=name) for name in given))
+    assert _main(found, tuple(given), given) == "transfer"
+
+
 def test_the_figure_says_who_is_behind_and_who_is_ahead() -> None:
     found = scores(
         score("patch_iou", 0.5), score("patch_iou", 0.2, "rise"), score("patch_iou", 0.45, "grad_cam"),

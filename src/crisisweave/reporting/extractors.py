@@ -113,7 +113,8 @@ def extractor_pages(
 def _main(scores: Scores, methods: Sequence[str], configs: Mapping[str, Record]) -> str:
     """The method whose examples are shown: of those with most to be compared with, the one the others vary.
 
-    That is the one from whose settings of rationales theirs differ least.
+    That is the one from whose settings of rationales theirs differ least; of two, the one that learns from
+    more annotations, so that a method with few of them never stands for the one with all.
     """
     settings = {name: settings_of(configs, name) for name in methods}
 
@@ -121,7 +122,10 @@ def _main(scores: Scores, methods: Sequence[str], configs: Mapping[str, Record])
         own = settings[name]
         return sum(own.get(key) != other.get(key) for other in settings.values() for key in {*own, *other})
 
-    return min(methods, key=lambda name: (-len(scores.extractors(name)), differences(name), name))
+    def rank(name: str) -> tuple[float, ...]:
+        return -len(scores.extractors(name)), differences(name), -float(settings[name].get("share", 1.0))
+
+    return min(methods, key=lambda name: (rank(name), name))
 
 
 def _method(scores: Scores, method: str, description: Description | None) -> Record:
