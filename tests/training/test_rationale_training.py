@@ -83,7 +83,7 @@ def test_the_second_phase_leaves_the_first_stage_as_it_was(made: Made) -> None:
     stored = load_file(made.toy.root / "run" / "model.safetensors")
     found = made.outcomes[0].state
     first = [name for name in stored if not name.startswith("_second.")]
-    assert {name.split(".")[0] for name in first} == {"extractor", "word_head"}
+    assert {name.split(".")[0] for name in first} == {"extractor", "word_head", "threshold"}
     assert all(torch.equal(stored[name], found[name]) for name in first)
     moved = [n for n in stored if n.startswith("_second.") and not torch.equal(stored[n], found[n])]
     assert any(name.startswith("_second.encoder.network.layers") for name in moved)
@@ -271,3 +271,35 @@ def test_a_run_s_digest_covers_labels_joint_encoder_and_images(
     with (rationale_toy.root / "data" / file).open("ab") as changed:
         changed.write(b"\n")
     assert (data_digest(run, rationale_toy.sources) != before) == depends
+
+
+def test_stage_one_keeps_the_epoch_that_is_good_at_classes_and_words(made: Made) -> None:
+    first = made.outcomes[0]
+    merit = [(row["dev_f1_macro"] + row["dev_word_f1"]) / 2 for row in first.history]
+    assert first.dev_score == max(merit)
+    assert first.best_epoch == merit.index(max(merit))
+    assert all("dev_word_f1" not in row for row in made.outcomes[1].history)
+
+
+def test_dev_settles_the_threshold(rationale_toy: Toy) -> None:
+    """Words of the rationale get 0.7, others 0.6: every threshold between the two is right."""
+    method = tiny_method("rationale")
+    model = build_model(method, 2)
+    assert isinstance(model, RationaleClassifier)
+    frame = rationale_toy.frame().iloc[:4]
+    gold = {
+        row.instance_id: np.array([i == 1 for i, _ in enumerate(words(row.text))])
+        for row in frame.itertuples()
+    }
+    batch = Examples(frame, model, method, rationale_toy.sources, gold).batch(np.arange(4))
+    assert batch.gold is not None
+    logits = torch.logit(torch.where(batch.gold == 1, 0.7, 0.6))
+    model.word_head.forward = lambda _states, _mask: logits  # type: ignore[method-assign]
+    model.begin("extract")
+    assert float(model.threshold) == 0.5
+    with torch.no_grad():
+        assert model.settle_on_dev([batch]) == {"word_f1": 1.0}
+    assert 0.6 < float(model.threshold) < 0.7
+    unknown = batch._replace(gold=torch.full_like(batch.gold, -1))
+    with torch.no_grad():
+        assert model.settle_on_dev([unknown]) == {}

@@ -83,8 +83,10 @@ class Rationales(StrictModel):
     guidance: float = Field(default=0.0, ge=0)
     """Weight in stage 1 of the class loss on the rationale's words and the patches near to them; 0, as in the
     sources: no label teaches stage 1 to bring words and patches together."""
-    threshold: float = Field(default=0.5, gt=0, lt=1)
-    """A word is chosen when one of its tokens has at least this probability."""
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    """A word is chosen when one of its tokens has at least this probability. Null: that with the best word F1
+    on dev, because the rebalanced loss gives probabilities as if every other token belonged to a rationale;
+    one half where dev has no labels."""
     patches: Literal["transport", "rationale_transport", "saliency", "none"] = "transport"
     """`transport`: from the plan over all tokens, the rows of the rationale; `rationale_transport`: the plan
     over the rationale alone; `saliency`: Grad-CAM of stage 1 instead; `none`: text alone."""

@@ -55,8 +55,10 @@ class Classifier(nn.Module):
         """
         return F.cross_entropy(self(batch).float(), labels, weight=weights)
 
-    def dev_scores(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """What else is measured on dev after each epoch; the epoch is chosen by its mean with the dev metric.
+    def settle_on_dev(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Settle what is left to dev after each epoch, and say how good it is.
+
+        The epoch is chosen by the mean of the dev metric and of these scores.
 
         Args:
             batches: all dev rows; the model is in evaluation mode.

@@ -30,6 +30,11 @@ from crisisweave.rationales.selection import nearness, select_patches, soft_choi
 from crisisweave.rationales.transport import cosine_cost, ipot
 from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss, word_f1
 
+THRESHOLDS = torch.arange(0.3, 0.96, 0.05)
+"""Tried on dev."""
+UNSETTLED = 0.5
+"""The threshold where dev says nothing."""
+
 
 class Rationale(NamedTuple):
     """What decided.
@@ -51,9 +56,12 @@ class RationaleClassifier(Classifier):
     """Classification on the rationale alone.
 
     Attributes:
+        threshold: least probability of a chosen word.
         extractor: stage 1, which reads the whole input.
         predictor: stage 2, which reads the rationale; stage 1 itself where both share one model.
     """
+
+    threshold: Tensor
 
     def __init__(self, config: MethodConfig, n_classes: int, encoders: Encoders):
         super().__init__()
@@ -63,6 +71,8 @@ class RationaleClassifier(Classifier):
         self.word_head = WordHead(self.extractor.encoder.dim, self.settings.hidden)
         self._second = JointClassifier(config, n_classes, encoders) if self._separate else None
         self._phase = self.phases[-1]
+        fixed = self.settings.threshold
+        self.register_buffer("threshold", torch.tensor(UNSETTLED if fixed is None else fixed))
 
     @property
     def _separate(self) -> bool:
@@ -133,28 +143,36 @@ class RationaleClassifier(Classifier):
         """The rationale's words, and of each patch the more the nearer it is to them; gradients flow."""
         words = x.tokens.words >= 0
         with torch.no_grad():
-            chosen = chosen_words(self._word_scores(x, states), x.tokens, self.settings.threshold)
+            chosen = chosen_words(self._word_scores(x, states), x.tokens, float(self.threshold))
         if gold is not None:
             # A tweet whose rationale is known to be empty keeps the head's best word.
             chosen = torch.where((gold == 1).any(dim=1, keepdim=True), gold == 1, chosen)
         near = nearness(cosine_cost(states.tokens, states.patches), chosen, words)
         return masked(x, self.extractor.encoder, chosen, soft_choice(near))
 
-    def dev_scores(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """The word F1 of stage 1, over the dev tweets whose rationale is known and not empty.
+    def settle_on_dev(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """The threshold of stage 1, and its word F1 over dev tweets whose rationale is known and not empty.
 
         An epoch that is good at classes alone often comes before the word head has learned (reconstruction).
         """
         if self._phase == "predict" or not self.settings.alpha:
             return {}
+        fixed = self.settings.threshold
+        tried = THRESHOLDS if fixed is None else torch.tensor([fixed])
         found = []
         for batch in batches:
             assert batch.gold is not None
             x = self.joint_input(batch)
-            found.append(word_f1(self.rationale(x).tokens_selected, batch.gold, x.tokens))
-        scores = torch.cat(found)
-        known = ~scores.isnan()
-        return {"word_f1": float(scores[known].mean())} if bool(known.any()) else {}
+            words = self._word_scores(x, self.extractor.encoder(x))
+            chosen = [chosen_words(words, x.tokens, float(threshold)) for threshold in tried]
+            found.append(torch.stack([word_f1(each, batch.gold, x.tokens) for each in chosen]))
+        # (thresholds,): not a number where no rationale of dev is known.
+        scores = torch.cat(found, dim=1).nanmean(dim=1)
+        if scores.isnan().any():
+            return {}
+        best = int(scores.argmax())
+        self.threshold.fill_(float(tried[best]))
+        return {"word_f1": float(scores[best])}
 
     def joint_input(self, batch: Batch) -> JointInput:
         """A batch as the encoders read it."""
@@ -178,7 +196,7 @@ class RationaleClassifier(Classifier):
         with torch.no_grad():
             states = self.extractor.encoder(x)
             words = self._word_scores(x, states)
-            selected = chosen_words(words, x.tokens, self.settings.threshold)
+            selected = chosen_words(words, x.tokens, float(self.threshold))
             text_alone = self.settings.patches == "none"
             patches = None if text_alone else self._patch_scores(x, states, selected)
             return Rationale(words, selected, patches, select_patches(patches, self.settings))

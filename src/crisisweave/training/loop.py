@@ -174,15 +174,15 @@ class _Run:
         self.loss_sum += loss.item() * len(rows)
         self.step = step + 1
 
-    def own_dev_scores(self) -> dict[str, float]:
-        """What the method itself measures on dev."""
+    def settle_on_dev(self) -> dict[str, float]:
+        """What the method itself settles and measures on dev."""
         n = len(self.dev_rows)
         starts = range(0, n, SCORING_BATCH)
         was_training = self.model.training
         self.model.eval()
         with torch.no_grad():
             batches = (self.dev_rows.batch(np.arange(i, min(i + SCORING_BATCH, n))) for i in starts)
-            scores = self.model.dev_scores(batch.to(self.device) for batch in batches)
+            scores = self.model.settle_on_dev(batch.to(self.device) for batch in batches)
         self.model.train(was_training)
         return scores
 
@@ -198,7 +198,7 @@ class _Run:
             "dev_loss": float(dev_loss),
             **{f"dev_{name}": float(scores[name]) for name in ("accuracy", "f1_macro", "f1_weighted")},
         }
-        own = self.own_dev_scores()
+        own = self.settle_on_dev()
         score = float(np.mean([row[f"dev_{self.config.select_on}"], *own.values()]))
         self.history.append({**row, **{f"dev_{name}": value for name, value in own.items()}})
         if score > self.best_score:
