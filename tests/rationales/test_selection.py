@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from crisisweave.config.method import Rationales
-from crisisweave.rationales.selection import by_share, by_z_score, select_patches, top, transported_mass
+from crisisweave.rationales.selection import (
+    by_share,
+    by_z_score,
+    expected_mass,
+    select_patches,
+    spread,
+    top,
+    transported_mass,
+)
 from crisisweave.rationales.transport import ipot
 
 
@@ -109,3 +117,28 @@ def test_the_configured_rule_is_taken() -> None:
 def test_a_text_without_an_image_selects_nothing() -> None:
     empty = torch.zeros((2, 0))
     assert by_z_score(empty, 1.0).shape == by_share(empty, 0.25).shape == (2, 0)
+
+
+def test_expected_mass_weighs_every_word_by_its_probability() -> None:
+    plan = torch.tensor([[[0.2, 0.0, 0.1], [0.0, 0.3, 0.0], [0.1, 0.1, 0.2]]])
+    scores = expected_mass(plan, torch.tensor([[1.0, 0.5, 0.0]]))
+    assert torch.allclose(scores, torch.tensor([[0.2, 0.15, 0.1]]))
+    # Special tokens and padding have probability 0: what they send counts for nothing.
+    assert torch.equal(expected_mass(plan, torch.zeros(1, 3)), torch.zeros(1, 3))
+
+
+def test_patches_that_look_alike_share_their_scores() -> None:
+    # Patches 0 and 1 look alike, 2 and 3 look the other way; only patch 0 was found.
+    patches = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]]])
+    shared = spread(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), patches, temperature=0.3)[0]
+    assert torch.allclose(shared[0], shared[1])
+    assert shared[1] > 100 * shared[2]
+    # Equal scores stay equal: nothing is found where nothing was carried over.
+    assert torch.allclose(spread(torch.full((1, 4), 0.25), patches, 0.3), torch.full((1, 4), 0.25))
+
+
+def test_sharing_does_not_depend_on_the_order_of_patches() -> None:
+    torch.manual_seed(0)
+    scores, patches, order = torch.rand(2, 6), torch.randn(2, 6, 5), torch.randperm(6)
+    moved = spread(scores[:, order], patches[:, order], 0.3)
+    assert torch.allclose(moved, spread(scores, patches, 0.3)[:, order])

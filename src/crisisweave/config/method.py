@@ -94,6 +94,12 @@ class Rationales(StrictModel):
     """Of the proximal point method (IPOT)."""
     steps: int = Field(default=50, ge=1)
     """Proximal steps."""
+    mass: Literal["largest", "expected"] = "largest"
+    """A patch's score: the most mass that one token of the rationale sends to it, or the mass from all words,
+    each weighted by its probability of belonging to the rationale."""
+    spread: float | None = Field(default=None, gt=0)
+    """Temperature of the softmax over the similarity of patches, by which those that look alike share their
+    scores; null: each keeps its own."""
     select: Literal["z_score", "top"] = "z_score"
     z: float = 1.0
     """z_score: a patch is kept when its score is more than this many deviations above the image's mean."""

@@ -26,7 +26,14 @@ from crisisweave.methods.joint import JointClassifier, joint_input
 from crisisweave.rationales.extractors.grad_cam import grad_cam
 from crisisweave.rationales.extractors.gradient_input import gradient_input
 from crisisweave.rationales.masking import masked
-from crisisweave.rationales.selection import nearness, select_patches, soft_choice, transported_mass
+from crisisweave.rationales.selection import (
+    expected_mass,
+    nearness,
+    select_patches,
+    soft_choice,
+    spread,
+    transported_mass,
+)
 from crisisweave.rationales.transport import cosine_cost, ipot
 from crisisweave.rationales.words import WordHead, chosen_words, over_words, rationale_loss, word_f1
 
@@ -198,7 +205,7 @@ class RationaleClassifier(Classifier):
             words = self._word_scores(x, states)
             selected = chosen_words(words, x.tokens, float(self.threshold))
             text_alone = self.settings.patches == "none"
-            patches = None if text_alone else self._patch_scores(x, states, selected)
+            patches = None if text_alone else self._patch_scores(x, states, words, selected)
             return Rationale(words, selected, patches, select_patches(patches, self.settings))
 
     def _word_scores(self, x: JointInput, states: JointStates) -> Tensor:
@@ -209,7 +216,9 @@ class RationaleClassifier(Classifier):
         salient = over_words(gradient_input(self.extractor, x, target).clamp(min=0), x.tokens)
         return salient / salient.max(dim=1, keepdim=True).values.clamp(min=1e-12)
 
-    def _patch_scores(self, x: JointInput, states: JointStates, selected: Tensor) -> Tensor:
+    def _patch_scores(
+        self, x: JointInput, states: JointStates, probabilities: Tensor, selected: Tensor
+    ) -> Tensor:
         if self.settings.patches == "saliency":
             return grad_cam(self.extractor, x, self.extractor.classify(states).argmax(dim=1))
         alone = self.settings.patches == "rationale_transport"
@@ -217,7 +226,11 @@ class RationaleClassifier(Classifier):
         cost = cosine_cost(states.tokens, states.patches)
         all_patches = rows.new_ones(len(rows), cost.shape[2])
         plan = ipot(cost, rows, all_patches, self.settings.beta, self.settings.steps)
-        return transported_mass(plan, selected)
+        expected = self.settings.mass == "expected"
+        scores = expected_mass(plan, probabilities) if expected else transported_mass(plan, selected)
+        if self.settings.spread is None:
+            return scores
+        return spread(scores, self.extractor.encoder.embed(x)[1], self.settings.spread)
 
 
 build = RationaleClassifier

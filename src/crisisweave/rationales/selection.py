@@ -8,6 +8,7 @@ uniform) has no rationale instead of an arbitrary one.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from crisisweave.config.method import Rationales
@@ -35,6 +36,38 @@ def transported_mass(plan: Tensor, rationale: Tensor) -> Tensor:
     if not plan.shape[1]:
         return plan.new_zeros(plan.shape[0], plan.shape[2])
     return plan.masked_fill(~rationale[:, :, None], 0.0).amax(dim=1)
+
+
+def expected_mass(plan: Tensor, probabilities: Tensor) -> Tensor:
+    """Patch scores `s_j = Σ_i p_i T_ij`: the mass that is expected to come from the rationale.
+
+    The largest mass of one token is bound by a patch's whole share, at which many patches end; the sum over
+    words of every probability tells more of them apart.
+
+    Args:
+        plan: transport plans (B, L, P).
+        probabilities: that a token's word belongs to the rationale (B, L), 0 at special tokens and padding.
+
+    Returns:
+        (B, P).
+    """
+    return torch.bmm(probabilities[:, None, :].to(plan.dtype), plan)[:, 0]
+
+
+def spread(scores: Tensor, patches: Tensor, temperature: float) -> Tensor:
+    """Scores of which patches that look alike have a share: `A s`, A the softmax over their similarity.
+
+    A thing that is cut up by the grid is then found whole (reconstruction; random walks over such affinities
+    are how class activation maps are completed in weakly supervised segmentation).
+
+    Args:
+        scores: (B, P).
+        patches: embeddings before any layer (B, P, d), so that what is alike is told by what is seen alone.
+        temperature: of the softmax over cosines of the embeddings, centred within each image.
+    """
+    centred = F.normalize(patches - patches.mean(dim=1, keepdim=True), dim=-1)
+    affinity = torch.softmax(torch.bmm(centred, centred.transpose(1, 2)) / temperature, dim=-1)
+    return torch.bmm(affinity, scores[:, :, None])[:, :, 0]
 
 
 def nearness(cost: Tensor, rationale: Tensor, words: Tensor) -> Tensor:
