@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from checkout import Checkout, job_counts
+from small_tagger import TABLE, small_tagger, write_table
 
 # One method for each way through the workflow: a tuned and a frozen text encoder, a frozen image encoder,
-# captions, a fusion of decisions, a transfer.
+# captions, a fusion of decisions, a joint encoder with rationales that a tagger made, a transfer.
 PROFILE = {
     "name": "offline",
     "threads": 1,
@@ -28,6 +29,20 @@ PROFILE = {
         },
         **{name: {"training": {"lr": 1e-3, "epochs": 1}} for name in ("text", "image", "concat", "cmb")},
         "concat": {"text": {"tuned": False}, "training": {"lr": 1e-3, "epochs": 1}},
+        "vilt": {"joint": "demo_vilt", "training": {"lr": 1e-3, "epochs": 1}},
+        "rationale_transfer": {
+            "joint": "demo_vilt",
+            "training": {"lr": 1e-3, "epochs": 1},
+            "rationales": {"labels": "small_tagger", "hidden": 8},
+        },
+    },
+    "joint_override": {
+        "demo_vilt": {
+            "patches": {"encoder": "tiny:conv", "size": 32, "patch": 16},
+            "max_tokens": 32,
+            "transformer": {"width": 16, "layers": 1, "heads": 2},
+            "training": {"epochs": 1, "patience": 1, "captions": 1},
+        }
     },
     "captioner_override": {
         "demo_prefix": {
@@ -41,7 +56,7 @@ PROFILE = {
         {
             "dataset": "demo",
             "task": "humanitarian",
-            "methods": ["decision_mean", "concat", "cmb"],
+            "methods": ["decision_mean", "concat", "cmb", "rationale_transfer"],
             "seeds": [1],
             "transfers": ["demo_heldout"],
         }
@@ -80,6 +95,10 @@ def _offline(checkout: Checkout, *command: str) -> subprocess.CompletedProcess[s
 def test_every_rule_runs_without_a_network(tmp_path: Path) -> None:
     checkout = Checkout.copy(tmp_path / "project", profile="offline")
     (checkout.folder / "config" / "offline.yaml").write_text(yaml.safe_dump(PROFILE))
+    source = yaml.safe_dump(small_tagger("affected_individuals"))
+    (checkout.folder / "config" / "rationales" / "small_tagger.yaml").write_text(source)
+    (checkout.folder / "data" / "raw").mkdir(parents=True)
+    write_table(checkout.folder / "data" / "raw" / TABLE)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = str(listening.getsockname()[1])
         outside = subprocess.run(

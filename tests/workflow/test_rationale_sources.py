@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from pathlib import Path
 
 import pytest
 import yaml
 
 from checkout import FOUR_RUNS, Checkout
+from small_tagger import TABLE, small_tagger, write_table
 
 pytestmark = pytest.mark.slow
 
@@ -19,14 +18,6 @@ TAGGER = {"Train and cross-validate the rationale tagger small_tagger"}
 LABELS = {s: {f"Rationale labels of demo/informative from {s}"} for s in SOURCES}
 
 
-def _write_table(path: Path, signal: str = "people were killed") -> None:
-    rows = [[f"{n}'", f"today {n} {signal} in town", "harm", signal] for n in range(12)]
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        csv.writer(handle, lineterminator="\n").writerows(
-            [["tweet_id", "tweet_text", "cls_labels", "human_rationales"], *rows]
-        )
-
-
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout in which the labels of three sources were made."""
@@ -34,18 +25,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     folder = result.folder
     (folder / "config" / "small.yaml").write_text(FOUR_RUNS)
     (folder / "data" / "raw").mkdir(parents=True)
-    _write_table(folder / "data" / "raw" / "human.csv")
-    tagger = {
-        "table": {"file": "human.csv", "classes": {"harm": "informative"}},
-        "encoder": "package:minilm", "layers": [6], "hidden": 8, "members": 1, "epochs": 1, "folds": 2,
-    }  # fmt: skip
-    sources = {
-        "small_tagger": {"title": "small", "kind": "silver", "tagger": tagger},
-        "given": {"title": "a file", "kind": "file", "file": "given.jsonl"},
-    }
-    for name, source in sources.items():
-        text = yaml.safe_dump({"name": name, **source})
-        (folder / "config" / "rationales" / f"{name}.yaml").write_text(text)
+    write_table(folder / "data" / "raw" / TABLE)
+    given = {"name": "given", "title": "a file", "kind": "file", "file": "given.jsonl"}
+    for source in (small_tagger("informative"), given):
+        file = folder / "config" / "rationales" / f"{source['name']}.yaml"
+        file.write_text(yaml.safe_dump(source))
     result.run(TARGETS[0])
     (folder / "data" / "raw" / "given.jsonl").write_bytes((folder / TARGETS[0]).read_bytes())
     result.run(*TARGETS)

@@ -301,7 +301,7 @@ def test_a_moved_checkout_and_another_home_rerun_nothing(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert moved.stale() == set()
-    with moved.edited("src/crisisweave/config/steps.py", '"aggregate": Step(2', '"aggregate": Step(3'):
+    with moved.edited("src/crisisweave/config/steps.py", '"aggregate": Step(3', '"aggregate": Step(4'):
         assert moved.stale() == TABLES
 
 

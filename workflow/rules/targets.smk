@@ -28,6 +28,8 @@ rule caption_all:
 
 rule joint_all:
     input:
+        # Never empty: a target without input is run each time.
+        PREPARED,
         JOINT_ENCODERS,
         RATIONALE_LABELS,
 
