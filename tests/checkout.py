@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crisisweave.config.steps import STEPS
+
 ROOT = Path(__file__).parents[1]
 PARTS = ["Snakefile", "workflow", "config", "profiles", "slurm", "envs", "src"]
 BIN = Path(sys.executable).parent
@@ -93,6 +95,12 @@ class Checkout:
             yield
         finally:
             path.write_text(text, encoding="utf-8")
+
+
+def raised_version(step: str) -> tuple[str, str, str]:
+    """The edit that raises a step's version by one: file, old text, new text."""
+    version = STEPS[step].version
+    return "src/crisisweave/config/steps.py", f'"{step}": Step({version}', f'"{step}": Step({version + 1}'
 
 
 def planned_jobs(output: str) -> set[str]:

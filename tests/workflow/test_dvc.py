@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import FOUR_RUNS, ROOT, Checkout
+from checkout import FOUR_RUNS, ROOT, Checkout, raised_version
 
 pytestmark = pytest.mark.slow
 
@@ -166,7 +166,7 @@ def test_two_clones_that_share_a_cache_and_a_remote_do_no_harm(
         records = list((clones[0].folder / ".snakemake/metadata").rglob("*"))
         assert any(r.is_symlink() or r.stat().st_nlink > 1 for r in records)
     with (
-        clones[0].edited("src/crisisweave/config/steps.py", '"aggregate": Step(2', '"aggregate": Step(3'),
+        clones[0].edited(*raised_version("aggregate")),
         clones[1].edited("src/crisisweave/reporting/templates/base.html", "Skip to the content", "Skip"),
     ):
         with ThreadPoolExecutor() as both:

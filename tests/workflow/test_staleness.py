@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from checkout import Checkout
+from checkout import Checkout, raised_version
 
 pytestmark = pytest.mark.slow
 
@@ -256,7 +256,7 @@ def test_what_cannot_change_a_result_reruns_nothing(finished: Checkout, edit: Ed
             id="a published value",
         ),
         pytest.param(
-            change("src/crisisweave/config/steps.py", '"evaluate": Step(1', '"evaluate": Step(2'),
+            change(*raised_version("evaluate")),
             every(evaluated, HUMANITARIAN) | INFORMATIVE_EVALUATED | TABLES,
             id="a step's declared version",
         ),
@@ -301,7 +301,7 @@ def test_a_moved_checkout_and_another_home_rerun_nothing(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert moved.stale() == set()
-    with moved.edited("src/crisisweave/config/steps.py", '"aggregate": Step(3', '"aggregate": Step(4'):
+    with moved.edited(*raised_version("aggregate")):
         assert moved.stale() == TABLES
 
 
