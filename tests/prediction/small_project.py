@@ -171,7 +171,7 @@ def _rationale_method(name: str, changes: dict[str, Any]) -> dict[str, Any]:
     }
     if values["family"] == "rationale":
         patches = "none" if of_text else "transport"
-        # So low that all words are kept: the answers of rows that keep one and the same word would not differ.
+        # So low that all words are kept: rows that all keep one and the same word would not differ.
         kept = {"threshold": 0.01, "z": 0.5}
         values["rationales"] = {"labels": "toy_truth", "hidden": 4, "patches": patches, **kept}
     return values
