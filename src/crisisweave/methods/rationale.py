@@ -134,23 +134,26 @@ class RationaleClassifier(Classifier):
             return F.cross_entropy(self._on_rationale(x).float(), labels, weight=weights)
         states = self.extractor.encoder(x)
         loss = F.cross_entropy(self.extractor.classify(states).float(), labels, weight=weights)
+        logits: Tensor | None = None
         if self.settings.alpha:
             assert batch.gold is not None
             logits = self.word_head(states.tokens, x.tokens.mask)
             loss = loss + self.settings.alpha * rationale_loss(logits, batch.gold)
         if self.settings.guidance:
-            near = self._guided(x, states, batch.gold)
+            near = self._guided(x, states, logits, batch.gold)
             guided = F.cross_entropy(self.extractor.scores(near).float(), labels, weight=weights)
             loss = loss + self.settings.guidance * guided
         if self._phase == "both":
             loss = loss + F.cross_entropy(self._on_rationale(x).float(), labels, weight=weights)
         return loss
 
-    def _guided(self, x: JointInput, states: JointStates, gold: Tensor | None) -> JointInput:
+    def _guided(
+        self, x: JointInput, states: JointStates, logits: Tensor | None, gold: Tensor | None
+    ) -> JointInput:
         """The rationale's words, and of each patch the more the nearer it is to them; gradients flow."""
         words = x.tokens.words >= 0
         with torch.no_grad():
-            chosen = chosen_words(self._word_scores(x, states), x.tokens, float(self.threshold))
+            chosen = chosen_words(self._word_scores(x, states, logits), x.tokens, float(self.threshold))
         if gold is not None:
             # A tweet whose rationale is known to be empty keeps the head's best word.
             chosen = torch.where((gold == 1).any(dim=1, keepdim=True), gold == 1, chosen)
@@ -208,10 +211,12 @@ class RationaleClassifier(Classifier):
             patches = None if text_alone else self._patch_scores(x, states, words, selected)
             return Rationale(words, selected, patches, select_patches(patches, self.settings))
 
-    def _word_scores(self, x: JointInput, states: JointStates) -> Tensor:
+    def _word_scores(self, x: JointInput, states: JointStates, logits: Tensor | None = None) -> Tensor:
+        """Of the word head, whose logits may be at hand; without one, by what stage 1 itself decides on."""
         if self.settings.alpha:
-            probabilities = self.word_head(states.tokens, x.tokens.mask).sigmoid()
-            return over_words(probabilities, x.tokens)
+            if logits is None:
+                logits = self.word_head(states.tokens, x.tokens.mask)
+            return over_words(logits.sigmoid(), x.tokens)
         target = self.extractor.classify(states).argmax(dim=1)
         salient = over_words(gradient_input(self.extractor, x, target).clamp(min=0), x.tokens)
         return salient / salient.max(dim=1, keepdim=True).values.clamp(min=1e-12)
