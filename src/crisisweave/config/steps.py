@@ -67,7 +67,7 @@ FAMILY_VERSIONS = {
     "cmb": 1,
     "decision": 1,
     "joint": 1,
-    "rationale": 1,
+    "rationale": 2,
 }
 """Method family → version: raised instead of the step's, it makes that family's runs alone stale."""
 

@@ -58,12 +58,19 @@ class Classifier(nn.Module):
     def settle_on_dev(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Settle what is left to dev after each epoch, and say how good it is.
 
-        The epoch is chosen by the mean of the dev metric and of these scores.
-
         Args:
             batches: all dev rows; the model is in evaluation mode.
         """
         return {}
+
+    def dev_score(self, metric: float, settled: dict[str, float]) -> float:
+        """By what the epoch is chosen in the current phase.
+
+        Args:
+            metric: the dev metric of the classes that the training names.
+            settled: what `settle_on_dev` gave.
+        """
+        return metric
 
     def text_vector(self, batch: Batch) -> Tensor:
         """The text branch's vectors (B, d)."""

@@ -161,10 +161,7 @@ class RationaleClassifier(Classifier):
         return masked(x, self.extractor.encoder, chosen, soft_choice(near))
 
     def settle_on_dev(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """The threshold of stage 1, and its word F1 over dev tweets whose rationale is known and not empty.
-
-        An epoch that is good at classes alone often comes before the word head has learned (reconstruction).
-        """
+        """The threshold of stage 1, and its word F1 over dev tweets whose rationale is known and not empty."""
         if self._phase == "predict" or not self.settings.alpha:
             return {}
         fixed = self.settings.threshold
@@ -183,6 +180,14 @@ class RationaleClassifier(Classifier):
         best = int(scores.argmax())
         self.threshold.fill_(float(tried[best]))
         return {"word_f1": float(scores[best])}
+
+    def dev_score(self, metric: float, settled: dict[str, float]) -> float:
+        """Stage 1 is there to find the rationale, so its epoch is the one with the best word F1; one model for
+        both stages has to be good at both (reconstruction). Without labels on dev the classes choose.
+        """
+        if "word_f1" not in settled:
+            return metric
+        return settled["word_f1"] if self._phase == "extract" else (metric + settled["word_f1"]) / 2
 
     def joint_input(self, batch: Batch) -> JointInput:
         """A batch as the encoders read it."""

@@ -199,7 +199,7 @@ class _Run:
             **{f"dev_{name}": float(scores[name]) for name in ("accuracy", "f1_macro", "f1_weighted")},
         }
         own = self.settle_on_dev()
-        score = float(np.mean([row[f"dev_{self.config.select_on}"], *own.values()]))
+        score = self.model.dev_score(row[f"dev_{self.config.select_on}"], own)
         self.history.append({**row, **{f"dev_{name}": value for name, value in own.items()}})
         if score > self.best_score:
             self.best_score, self.best_epoch = score, self.epoch
