@@ -161,7 +161,7 @@ class RationaleClassifier(Classifier):
         return masked(x, self.extractor.encoder, chosen, soft_choice(near))
 
     def settle_on_dev(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """The threshold of stage 1, and its word F1 over dev tweets whose rationale is known and has words."""
+        """The threshold of stage 1, and its word F1 over dev tweets whose rationale is known."""
         if self._phase == "predict" or not self.settings.alpha:
             return {}
         fixed = self.settings.threshold
@@ -182,8 +182,9 @@ class RationaleClassifier(Classifier):
         return {"word_f1": float(scores[best])}
 
     def dev_score(self, metric: float, settled: dict[str, float]) -> float:
-        """Stage 1's epoch is the one that finds the words best, since that is its task; one model for both stages
-        has to be good at both (reconstruction). Without labels on dev the classes choose.
+        """Stage 1's epoch is the one that finds the words best, since that is its task (reconstruction).
+
+        One model for both stages has to be good at both. Without labels on dev the classes choose.
         """
         if "word_f1" not in settled:
             return metric
