@@ -128,6 +128,9 @@ class MethodConfig(StrictModel):
     image: EncoderUse | None = None
     captioner: str | None = None
     """Name of a file in config/captioners/ (needed when `caption` is among the inputs)."""
+    caption_share: float = Field(default=1.0, ge=0, le=1)
+    """Mix training: share of the rows of train and dev that keep their caption, drawn by the run's seed; the
+    others are text alone. A smaller share is contained in a larger one."""
     joint: str | None = None
     """Name of a file in config/joint/: one encoder for text and image together, instead of one for each."""
     rationales: Rationales | None = None
@@ -138,12 +141,16 @@ class MethodConfig(StrictModel):
     """Training rows: those on whose label both modalities agree, or all."""
     target: Literal["label", "label_text", "label_image"] = "label"
     """The label that is learned; scores are always on `label`."""
+    balance: bool = False
+    """Learn from as many rows of each class as the rarest has in train, drawn by the run's seed."""
     head: Head = Head()
     training: Training | None = None
     rule: Literal["mean", "max", "or", "and"] | None = None
     """Decision fusion: how the members' decisions are combined."""
     members: dict[Literal["text", "image"], str] = {}
     """Decision fusion: the methods whose predictions are combined."""
+    model_of: str | None = None
+    """Family partial: the method whose trained models are read with `inputs` alone; nothing is trained."""
 
     @model_validator(mode="after")
     def _consistent(self) -> MethodConfig:
@@ -154,6 +161,12 @@ class MethodConfig(StrictModel):
                 raise ValueError("a decision fusion is not trained: remove 'training'")
             if set(self.members) != {"text", "image"}:
                 raise ValueError("'members' needs the keys text and image")
+            return self
+        if (self.model_of is not None) != (self.family == "partial"):
+            raise ValueError("'model_of' and family: partial belong together")
+        if self.model_of is not None:
+            if self.training is not None or self.text is not None or self.image is not None:
+                raise ValueError("a partial reading has the model of another: remove text, image, training")
             return self
         if self.training is None:
             raise ValueError("'training' is missing")
@@ -181,6 +194,8 @@ class MethodConfig(StrictModel):
                 "rows: all needs target: label_text or label_image, because 'label' is empty in rows "
                 "on which the modalities disagree"
             )
+        if self.caption_share < 1 and not {"text", "caption"} <= set(self.inputs):
+            raise ValueError("'caption_share' needs the inputs text and caption")
         if "caption" in self.inputs and self.text is not None and not self.text.tuned:
             raise ValueError("a frozen text encoder cannot read captions: set text.tuned to true")
         if self.family in ("joint", "rationale") and self.text is not None and not self.text.tuned:
@@ -202,3 +217,13 @@ class MethodConfig(StrictModel):
     def is_decision(self) -> bool:
         """True for a method that combines the predictions of others and has no parameters."""
         return bool(self.members)
+
+    @property
+    def is_trained(self) -> bool:
+        """True for a method with weights of its own."""
+        return self.training is not None
+
+    @property
+    def needs_methods(self) -> list[str]:
+        """Methods whose runs must be there first: members of a fusion, the trained model, the scorer."""
+        return [*self.members.values(), *([] if self.model_of is None else [self.model_of]), *self.scorers]

@@ -18,6 +18,7 @@ from crisisweave.layout import Sources
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.registry import build_model
 from crisisweave.seeding import best_device, seed_everything
+from crisisweave.training.balance import balanced_rows
 from crisisweave.training.checkpoint import CACHE, Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.gold import training_gold
@@ -87,6 +88,8 @@ def train(
             f"{sources.prepared}: split 'dev' has no labelled row, so no epoch can be chosen for "
             f"method {method.name}; give the data set a dev split"
         )
+    if method.balance:
+        rows["train"] = balanced_rows(rows["train"], method.target, config.seed)
     model = build_model(method, len(config.classes))
     train_examples, dev_examples = (
         Examples(rows[split], model, method, sources, training_gold(config, sources, rows[split], needed))
