@@ -2,7 +2,7 @@
 # result depends. A change to any other part reruns nothing.
 import hashlib
 
-from crisisweave.config.profile import Run
+
 from crisisweave.config.published import load_published
 from crisisweave.config.rationales import load_rationale_source, load_tagger_config
 from crisisweave.config.run import DESCRIPTIVE
@@ -377,6 +377,24 @@ def known_rationales(wildcards):
         folder = PROFILE.dataset(dataset).folder
         inputs["gold_boxes"] = f"data/{folder}/truth/images.jsonl"
         inputs["index"] = f"data/images/{dataset}/index.parquet"
+    return inputs
+
+
+def partial_inputs(wildcards):
+    """The model that a partial reading reads with, and what is shown to it of the scored rows."""
+    method = method_of(wildcards)
+    whole = PROFILE.method(wildcards.dataset, wildcards.task, method.model_of)
+    folder = Run(wildcards.dataset, wildcards.task, whole.name, wildcards.seed).folder
+    dataset, task = scored_on(wildcards)
+    inputs = {
+        "model": str(folder / "model.safetensors"),
+        "config": str(folder / "config.yaml"),
+        "instances": f"data/prepared/{dataset}/{task}/instances.parquet",
+    }
+    if "caption" in method.inputs:
+        inputs["captions"] = (
+            f"data/captions/{dataset}/{whole.captioner}/captions.parquet"
+        )
     return inputs
 
 
