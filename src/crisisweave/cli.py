@@ -111,9 +111,10 @@ def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> t
 def _must_be_trained(config: RunConfig) -> None:
     from crisisweave.errors import ConfigError
 
-    if config.method.is_decision:
+    if not config.method.is_trained:
+        step = "combine" if config.method.is_decision else "read-partly"
         raise ConfigError(
-            f"method '{config.method.name}' has no weights of its own; use `crisisweave combine` for it"
+            f"method '{config.method.name}' has no weights of its own; use `crisisweave {step}` for it"
         )
 
 
@@ -586,6 +587,33 @@ def combine(
     step(config, text, image, run.folder / place, write_config=target is None)
 
 
+@app.command("read-partly")
+def read_partly(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    target: Annotated[str | None, typer.Option(help="Read the rows of a transfer target.")] = None,
+) -> None:
+    """Score a trained model that reads tweet and caption on one of the two alone; nothing is trained."""
+    from crisisweave.config.profile import Run
+    from crisisweave.errors import ConfigError
+    from crisisweave.layout import Sources
+    from crisisweave.training.partial import read_partly as step
+
+    resolved = _profile(profile)
+    run, config = _run(resolved, dataset, task, method, seed)
+    if config.method.model_of is None:
+        raise ConfigError(f"method '{method}' is no partial reading of another method's model")
+    whole = Run(dataset, task, config.method.model_of, seed).folder
+    if target is None:
+        step(config, whole, Sources(dataset, task), run.folder)
+        return
+    scored = _target(resolved, run, target)
+    step(config, whole, Sources(scored.dataset, scored.task), run.folder / "transfer" / target, scored)
+
+
 @app.command()
 def evaluate(
     dataset: DatasetName,
@@ -628,7 +656,7 @@ def aggregate(profile: ProfilePath = DEFAULT_PROFILE) -> None:
         scored = [run.folder]
         scored += [run.folder / "transfer" / target for target in resolved.transfers_of(run)]
         folders += scored
-        if not method.is_decision:
+        if method.is_trained:
             histories.append(run.folder / "history.csv")
         if method.rationales is not None:
             explained += scored

@@ -154,7 +154,7 @@ def method_values(
         values = method_values(like, config_dir, layers, seen)
     values = merged(values, own)
     for layer in layers:
-        if like is None and not values.get("members"):
+        if like is None and not values.get("members") and not values.get("model_of"):
             # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
             lacking = {"text", "image", "captioner", "joint", "rationales"} - set(values)
             common = layer.get("*", {})
@@ -217,6 +217,8 @@ class Profile:
                 )
             if method.captioner is not None:
                 self._check_captioner(method.captioner, experiment)
+            if method.model_of is not None:
+                self._check_partial(method, self.method(experiment.dataset, experiment.task, method.model_of))
             for scorer in method.scorers:
                 self._check_scorer(method, self.method(experiment.dataset, experiment.task, scorer))
             if method.rule in ("or", "and") and len(dataset.tasks[experiment.task].classes) != 2:
@@ -247,6 +249,16 @@ class Profile:
             raise ConfigError(
                 f"{self.path}: method '{scorer.name}' cannot score the rationales of '{method.name}', "
                 "because it is not trained on both full and masked inputs; set its 'masking' between 0 and 1"
+            )
+
+    def _check_partial(self, method: MethodConfig, whole: MethodConfig) -> None:
+        """Text or caption can be left out where they were read side by side as one text."""
+        pair = whole.family == method.family and sorted(whole.inputs) == ["caption", "text"]
+        if not pair or method.inputs not in (["text"], ["caption"]):
+            raise ConfigError(
+                f"{self.path}: method '{method.name}' shows {' and '.join(method.inputs)} to the model of "
+                f"'{whole.name}', which reads {' and '.join(whole.inputs)}; a partial reading shows the text "
+                f"or the caption to a method of the same family that reads both and nothing else"
             )
 
     def _check_captioner(self, name: str, experiment: Experiment) -> None:
@@ -372,7 +384,7 @@ class Profile:
         names: list[str] = []
         for name in self.experiment(dataset, task).methods:
             method = self.method(dataset, task, name)
-            for needed in [*method.members.values(), *method.scorers, name]:
+            for needed in [*method.needs_methods, name]:
                 if needed not in names:
                     names.append(needed)
         return names
