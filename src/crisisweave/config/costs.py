@@ -1,4 +1,4 @@
-"""What a profile's training would cost: `config/costs.yaml`, an estimate from arithmetic and not a measurement."""
+"""What a profile's training would cost, by `config/costs.yaml`: worked out from arithmetic, not measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Costs(StrictModel):
     per_image: dict[str, float]
     """Image encoder → GFLOP for one image."""
     per_pair: dict[str, float]
-    """Joint encoder, or a family with layers of its own above its encoders → GFLOP for one tweet with image."""
+    """Joint encoder, or a family with layers of its own → GFLOP for one tweet with image."""
 
 
 @dataclass(frozen=True)
