@@ -14,7 +14,7 @@ from crisisweave.encoders.text import TextEncoder, TokenLists
 def captioned_rows(rows: pd.DataFrame, share: float, seed: int) -> NDArray[np.bool_] | None:
     """The rows of train or dev that keep their caption (N,); None where all do.
 
-    They are drawn by the run's seed and their ids alone, so that a smaller share is contained in a larger one.
+    They are drawn by the run's seed and their ids alone: a smaller share is contained in a larger one.
     """
     if share == 1:
         return None

@@ -1,4 +1,4 @@
-"""The step `read-partly`: a trained model reads tweets without their caption, or captions without their tweet.
+"""The step `read-partly`: a trained model reads tweets without captions, or captions without tweets.
 
 These are the settings TC_T and TC_C of the thesis' table 4.1 (4.4.4). Nothing is trained.
 """
