@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "read-partly": ("read_partly",),
     "evaluate-rationales": ("evaluate_rationales",),
     "patch-features": ("patch_features",),
+    "region-features": ("region_features",),
     "tagger": ("train_tagger",),
     "rationale-labels": ("labels",),
 }

@@ -224,6 +224,31 @@ def patch_features(dataset: DatasetName, joint: JointName, profile: ProfilePath 
     encode_patches(ImageStore(sources.images), patches, sources.patch_features(patches))
 
 
+@app.command("region-features")
+def region_features(
+    dataset: DatasetName,
+    method: MethodName,
+    run_dataset: Annotated[str | None, typer.Option(help="Where the method is run; default: here.")] = None,
+    run_task: Annotated[str | None, typer.Option(help="Where the method is run.")] = None,
+    profile: ProfilePath = DEFAULT_PROFILE,
+) -> None:
+    """Find the regions of every image once, as a method reads them; goes on from where it was cut off."""
+    from crisisweave.encoders.region_step import find_regions
+    from crisisweave.errors import ConfigError
+    from crisisweave.layout import Sources
+    from crisisweave.seeding import seed_everything
+
+    resolved = _profile(profile)
+    where = run_dataset or dataset
+    task = run_task or resolved.tasks_of(where)[0]
+    regions = resolved.method(where, task, method).regions
+    if regions is None or regions.detector is None:
+        raise ConfigError(f"method '{method}' reads no regions of a detector, so there is nothing to find")
+    seed_everything(0, resolved.config.threads)
+    sources = Sources(dataset, "")
+    find_regions(sources.images, regions, sources.regions(regions))
+
+
 @app.command("text-features")
 def text_features(
     dataset: DatasetName,

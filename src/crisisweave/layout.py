@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from crisisweave.config.joint import Patches
 from crisisweave.config.method import EncoderUse, MethodConfig
+from crisisweave.config.regions import TINY_DETECTOR, Regions
 from crisisweave.encoders.names import parse
 
 
@@ -19,6 +21,17 @@ def patch_slug(patches: Patches) -> str:
     """Folder name of the features of patches that are each seen alone."""
     assert patches.encoder is not None
     return f"{parse(patches.encoder).slug}-{patches.size}-{patches.patch}"
+
+
+def region_slug(regions: Regions) -> str:
+    """Folder name of the regions that a detector finds."""
+    assert regions.detector is not None
+    if isinstance(regions.detector, str):
+        name = parse(TINY_DETECTOR).slug
+    else:
+        revision = (regions.detector.revision or "unpinned")[:12]
+        name = f"{re.sub(r'[^A-Za-z0-9_.]+', '-', regions.detector.repository)}-{revision}"
+    return f"{name}-{regions.size}-{regions.boxes}"
 
 
 def text_slug(use: EncoderUse, max_tokens: int) -> str:
@@ -42,8 +55,8 @@ class Sources:
     Args:
         dataset: name of the data set.
         task: its task.
-        data: folder that holds `prepared/`, `images/`, `features/`, `patch-features/`, `captions/` and
-            `rationales/`.
+        data: folder that holds `prepared/`, `images/`, `features/`, `patch-features/`, `region-features/`,
+            `captions/` and `rationales/`.
     """
 
     def __init__(self, dataset: str, task: str, data: Path = Path("data")):
@@ -53,6 +66,7 @@ class Sources:
         self.images = data / "images" / dataset
         self._image_features = data / "features" / dataset
         self._patch_features = data / "patch-features" / dataset
+        self._region_features = data / "region-features" / dataset
         self._text_features = data / "text-features" / dataset / task
         self._captions = data / "captions" / dataset
         self._rationales = data / "rationales" / dataset / task
@@ -64,6 +78,12 @@ class Sources:
     def patch_features(self, patches: Patches) -> Path:
         """Folder of the features of patches that are each seen alone."""
         return self._patch_features / patch_slug(patches)
+
+    def regions(self, regions: Regions) -> Path:
+        """Folder of what is known of an image's regions: of a grid, the features of its cells."""
+        if regions.encoder is not None:
+            return self.image_features(regions.encoder, regions.size, regions.cells)
+        return self._region_features / region_slug(regions)
 
     def rationales(self, labels: str) -> Path:
         """File of a source's rationale labels."""

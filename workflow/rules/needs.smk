@@ -9,7 +9,7 @@ from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.datasets.loaders import dataset_folder
 from crisisweave.datasets.raw import images_digest, task_digest
 from crisisweave.files import sha256_file
-from crisisweave.layout import image_slug, patch_slug, text_slug
+from crisisweave.layout import image_slug, patch_slug, region_slug, text_slug
 
 TEMPLATES = Path(workflow.basedir) / "src/crisisweave/reporting/templates"
 
@@ -418,11 +418,16 @@ def modality_inputs(settings, dataset, task):
         if settings.image.tuned:
             inputs["pixels"] = f"data/images/{dataset}/pixels.u8"
         else:
-            slug = image_slug(settings.image.name, settings.image.size)
+            slug = image_slug(
+                settings.image.name, settings.image.size, settings.image.grid
+            )
             inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
     if settings.joint is not None:
         inputs["joint"] = f"data/joint/{settings.joint}/model.safetensors"
         inputs |= patch_inputs(PROFILE.joint(settings.joint).patches, dataset)
+    if settings.regions is not None:
+        inputs["images"] = f"data/images/{dataset}/index.parquet"
+        inputs["regions"] = region_file(settings.regions, dataset)
     if settings.text is not None and not settings.text.tuned:
         slug = text_slug(settings.text, settings.max_tokens)
         inputs["text_features"] = (
@@ -435,6 +440,37 @@ def modality_inputs(settings, dataset, task):
     return inputs
 
 
+def region_file(regions, dataset):
+    """The vectors of a data set's regions: found by a detector, or those of a grid's cells."""
+    if regions.encoder is None:
+        slug = region_slug(regions)
+        return f"data/region-features/{dataset}/{slug}/features.npy"
+    slug = image_slug(regions.encoder, regions.size, regions.cells)
+    return f"data/features/{dataset}/{slug}/features.npy"
+
+
+def region_feature_sets():
+    """Every set of regions of the profile that a detector finds: (data set, slug) → a run's method that reads it."""
+    sets = {}
+    for run in RUNS:
+        regions = PROFILE.method(run.dataset, run.task, run.method).regions
+        if regions is None or regions.encoder is not None:
+            continue
+        targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
+        for dataset in [run.dataset, *targets]:
+            sets[dataset, region_slug(regions)] = run[:3]
+    return sets
+
+
+REGION_FEATURES = region_feature_sets()
+
+
+def regions_of(wildcards):
+    """What the regions of a data set depend on besides its images."""
+    method = PROFILE.method(*REGION_FEATURES[wildcards.dataset, wildcards.slug])
+    return stated(method.regions)
+
+
 def image_feature_sets():
     """Every frozen image encoding of the profile: (data set, slug) → (encoder, size, grid)."""
     sets = {}
@@ -443,7 +479,12 @@ def image_feature_sets():
         targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
         for dataset in [run.dataset, *targets]:
             if settings.image is not None and not settings.image.tuned:
-                encoding = (settings.image.name, settings.image.size, 1)
+                use = settings.image
+                encoding = (use.name, use.size, use.grid)
+                sets[dataset, image_slug(*encoding)] = encoding
+            regions = settings.regions
+            if regions is not None and regions.encoder is not None:
+                encoding = (regions.encoder, regions.size, regions.cells)
                 sets[dataset, image_slug(*encoding)] = encoding
             if settings.captioner is not None:
                 captioner = PROFILE.captioner(settings.captioner)
@@ -638,6 +679,9 @@ IMAGE_ENCODINGS = [
 ]
 PATCH_ENCODINGS = [
     f"data/patch-features/{n}/{slug}/features.npy" for n, slug in PATCH_FEATURES
+]
+REGION_ENCODINGS = [
+    f"data/region-features/{n}/{slug}/features.npy" for n, slug in REGION_FEATURES
 ]
 TEXT_ENCODINGS = [
     f"data/text-features/{n}/{task}/{slug}/features.npy"

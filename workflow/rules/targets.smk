@@ -18,6 +18,7 @@ rule encode_all:
     input:
         IMAGE_ENCODINGS,
         PATCH_ENCODINGS,
+        REGION_ENCODINGS,
         TEXT_ENCODINGS,
 
 

@@ -149,7 +149,7 @@ class Examples:
             self._store, self._rows = store, rows
             self._size, self._flip = config.image.size, config.image.flip
         else:
-            folder = sources.image_features(config.image.name, config.image.size)
+            folder = sources.image_features(config.image.name, config.image.size, config.image.grid)
             self._image_features = torch.from_numpy(read_features(folder, len(store.index))[rows])
 
     def _read_joint(self, encoder: JointEncoder | TextOnly, config: MethodConfig, sources: Sources) -> None:
