@@ -213,7 +213,12 @@ RATIONALES = {"labels": "truth", "hidden": 8, "alpha": 1.0}
 METHODS: dict[str, dict[str, object]] = {
     "text": {"inputs": ["text"], "text": TINY_TEXT},
     "image": {"inputs": ["image"], "image": TINY_IMAGE},
-    "text_cnn": {"inputs": ["text"], "text": TINY_TEXT, "convolution": {"windows": [1, 2, 40], "filters": 16}},
+    "text_cnn": {
+        "inputs": ["text"],
+        "text": TINY_TEXT,
+        # Windows shorter and longer than any text.
+        "convolution": {"windows": [1, 2, 40], "filters": 16},
+    },
     "concat": BOTH,
     "cross_attention": BOTH,
     "co_attention": BOTH,

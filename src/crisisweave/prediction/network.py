@@ -193,7 +193,7 @@ class Trained:
         if use is None:
             return None
         if self.frozen_image is not None:
-            return _encoded(self.frozen_image, given, use.size, 1, self._device).cpu()
+            return _encoded(self.frozen_image, given, use.size, use.grid, self._device).cpu()
         return lambda rows: _pixels([given[row] for row in rows], use.size)
 
 
