@@ -71,6 +71,15 @@ def test_a_method_with_other_captions_is_no_half() -> None:
     assert halves_of(CMB, by_name(TEXT, other)) is None
 
 
+def test_partial_readings_mixes_and_methods_of_three_inputs_have_no_halves() -> None:
+    others = by_name(TEXT, IMAGE, CAPTION)
+    assert halves_of(method("mix", ["text", "caption"], caption_share=0.5), others) is None
+    assert halves_of(method("all", ["text", "image", "caption"]), others) is None
+    partial = method("part", ["text"], text=None, training=None, model_of="cmb")
+    assert halves_of(partial, others) is None
+    assert halves_of(CONCAT, by_name(partial, IMAGE)) is None, "the model of a fusion is no half of another"
+
+
 def test_of_several_halves_one_with_the_encoder_used_alike_comes_first() -> None:
     frozen = method("a", ["image"], image={"name": "tiny:conv", "tuned": False})
     assert halves_of(CONCAT, by_name(TEXT, frozen, IMAGE)) == {"text": "text", "image": "image"}

@@ -23,6 +23,7 @@ from crisisweave.evaluation.bootstrap import (
     mean_over_seeds,
 )
 from crisisweave.evaluation.calibration import ECE_BINS
+from crisisweave.evaluation.caption_study import caption_study
 from crisisweave.evaluation.details import answers_table, details, shared_errors
 from crisisweave.evaluation.halves import one_half_right
 from crisisweave.evaluation.metrics import SUMMARY_METRICS, confusion_counts, summarise
@@ -126,6 +127,8 @@ def aggregate(
         "classes": [row for group, members in groups.items() for row in _class_rows(group, members)],
         "provenance": [_provenance(run) for run in scored if not run.target],
     }
+    studies = [caption_study(group, members, tables["comparisons"]) for group, members in compared.items()]
+    detailed["caption_studies"] = [study for study in studies if study is not None]
     rationale_tables(explained, out)
     for name in _HEADERS:
         write_csv(out / f"{name}.csv", _as_table(tables[name], _HEADERS[name]))

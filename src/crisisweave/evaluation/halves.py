@@ -27,14 +27,15 @@ def halves_of(method: MethodConfig, others: Mapping[str, MethodConfig]) -> dict[
     used in the same way comes first, then the first by name.
 
     Returns:
-        None for a method that reads one modality, has one encoder for both, or whose halves are not among
-        `others`.
+        None for a method that reads one modality or three, has one encoder for both, was not shown all
+        captions, or whose halves are not among `others`.
     """
     if method.members:
         members = {str(half): name for half, name in method.members.items()}
         return members if set(members.values()) <= set(others) else None
-    second = next((name for name in ("caption", "image") if name in method.inputs), None)
-    if "text" not in method.inputs or second is None or method.text is None or method.model_of is not None:
+    second = next((name for name in method.inputs if name != "text"), None)
+    whole = method.text is not None and method.model_of is None and method.caption_share == 1
+    if len(method.inputs) != 2 or "text" not in method.inputs or second is None or not whole:
         return None
     found = {half: _half(method, half, others) for half in ("text", second)}
     return {half: name for half, name in found.items() if name is not None} if all(found.values()) else None
