@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crisisweave.config.joint import Patches
 from crisisweave.config.method import EncoderUse, MethodConfig
-from crisisweave.config.regions import TINY_DETECTOR, Regions
+from crisisweave.config.regions import Regions
 from crisisweave.encoders.names import parse
 
 
@@ -27,7 +27,7 @@ def region_slug(regions: Regions) -> str:
     """Folder name of the regions that a detector finds."""
     assert regions.detector is not None
     if isinstance(regions.detector, str):
-        name = parse(TINY_DETECTOR).slug
+        name = parse(regions.detector).slug
     else:
         revision = (regions.detector.revision or "unpinned")[:12]
         name = f"{re.sub(r'[^A-Za-z0-9_.]+', '-', regions.detector.repository)}-{revision}"

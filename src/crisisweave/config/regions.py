@@ -35,6 +35,15 @@ class Regions(StrictModel):
             raise ValueError("give either 'detector' or, for a grid, 'encoder'")
         return self
 
+    def detector_name(self, said_in: str = "the method's regions.detector") -> str:
+        """The detector by the name under which it is fetched.
+
+        Raises:
+            ConfigError: its revision is not filled in.
+        """
+        assert self.detector is not None
+        return self.detector.encoder_name(said_in) if isinstance(self.detector, HubModel) else self.detector
+
     @property
     def count(self) -> int:
         """Regions of each image."""

@@ -36,8 +36,8 @@ class Chunk(NamedTuple):
 def find_regions(images: Path, regions: Regions, out: Path, cache: Path = CACHE) -> None:
     """Find the regions of every image of a store.
 
-    Writes `features.npy`, float16 (n, R, D), `boxes.npy`, float32 (n, R, 4), and `features.json`; row i is row i
-    of the store's index. A run that was killed goes on where it was and writes the same bytes.
+    Writes `features.npy`, float16 (n, R, D), `boxes.npy`, float32 (n, R, 4), and `features.json`; row i is
+    row i of the store's index. A run that was killed goes on where it was and writes the same bytes.
 
     Args:
         images: folder of the store.
@@ -50,8 +50,8 @@ def find_regions(images: Path, regions: Regions, out: Path, cache: Path = CACHE)
     """
     store = ImageStore(images)
     n = len(store.index)
-    made_from = [regions.model_dump(mode="json"), sha256_file(images / "index.parquet")]
-    made_from.append(STEPS["region-features"].version)
+    index, version = sha256_file(images / "index.parquet"), STEPS["region-features"].version
+    made_from = [regions.model_dump(mode="json"), index, version]
     chunks = cache / hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
     finder = _Finder(store, regions)
     starts = range(0, n, CHUNK)
@@ -108,11 +108,12 @@ def _write(folder: Path, regions: Regions, n: int, chunks: Iterator[Chunk]) -> N
     with (folder / "boxes.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(joined))
         file.write(joined.data)
-    name = regions.detector if isinstance(regions.detector, str) else None
-    if name is None:
-        assert regions.detector is not None
-        name = regions.detector.encoder_name("the method's regions.detector")
     write_json(
         folder / "features.json",
-        {"encoder": name, "size": regions.size, "boxes": regions.boxes, "shape": list(shape)},
+        {
+            "encoder": regions.detector_name(),
+            "size": regions.size,
+            "boxes": regions.boxes,
+            "shape": list(shape),
+        },
     )

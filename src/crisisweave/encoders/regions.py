@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from crisisweave.config.regions import Regions
+from crisisweave.config.regions import TINY_DETECTOR, Regions
 from crisisweave.encoders.image_encoder import Normalisation
 from crisisweave.encoders.names import parse
 from crisisweave.encoders.text import missing_from_hub
@@ -63,8 +63,8 @@ class RegionDetector(nn.Module):
             boxes: how many are kept of each image.
 
         Returns:
-            vectors (B, boxes, D), and boxes (B, boxes, 4): left, top, right, bottom as shares of the image, the
-            surest first.
+            vectors (B, boxes, D), and boxes (B, boxes, 4): left, top, right, bottom as shares of the image;
+            the surest first.
         """
         found = self.model(pixel_values=(pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std)
         # The last of the classes is "nothing".
@@ -151,8 +151,7 @@ def load_detector(regions: Regions) -> RegionDetector:
         ConfigError: it gives other regions than the config says, or no revision is given.
         WeightsError: it is not in the model cache.
     """
-    assert regions.detector is not None
-    detector = _tiny() if isinstance(regions.detector, str) else _published(regions)
+    detector = _tiny() if regions.detector == TINY_DETECTOR else _published(regions)
     if detector.width != regions.width:
         raise ConfigError(
             f"regions.width is {regions.width}, but this detector's is {detector.width}; set it"
@@ -165,9 +164,7 @@ def load_detector(regions: Regions) -> RegionDetector:
 
 
 def _published(regions: Regions) -> RegionDetector:
-    assert regions.detector is not None
-    assert not isinstance(regions.detector, str)
-    name = parse(regions.detector.encoder_name("the method's regions.detector"))
+    name = parse(regions.detector_name())
     prepare_torchvision()
     from transformers import AutoImageProcessor, DetrForObjectDetection
 
@@ -185,13 +182,8 @@ def _tiny() -> RegionDetector:
     prepare_torchvision()
     from transformers import DetrConfig, DetrForObjectDetection, ResNetConfig
 
-    backbone = ResNetConfig(
-        embedding_size=8,
-        hidden_sizes=[8, 8, 8, 16],
-        depths=[1, 1, 1, 1],
-        layer_type="basic",
-        out_features=["stage4"],
-    )
+    small = {"embedding_size": 8, "hidden_sizes": [8, 8, 8, 16], "depths": [1] * 4, "layer_type": "basic"}
+    backbone = ResNetConfig.from_dict({**small, "out_features": ["stage4"]})
     config = DetrConfig(
         backbone_config=backbone,
         d_model=16,

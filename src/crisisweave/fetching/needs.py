@@ -8,7 +8,6 @@ from pathlib import Path
 
 from crisisweave.config.captioner import Clip, PinnedFile
 from crisisweave.config.dataset import DatasetConfig
-from crisisweave.config.hub import HubModel
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.profile import Profile
 from crisisweave.config.source import FileCheck, Part, SourceConfig, known_sources, load_source
@@ -107,10 +106,8 @@ def _lxmert_needs(method: MethodConfig) -> list[str]:
         hub, language = method.lxmert.hub, method.lxmert.language
         names.append(hub.encoder_name(f"{where}: lxmert.hub") if hub is not None else str(language))
     if method.regions is not None:
-        detector = method.regions.detector
-        if isinstance(detector, HubModel):
-            names.append(detector.encoder_name(f"{where}: regions.detector"))
-        names += [name for name in (method.regions.encoder,) if name is not None]
+        seen = method.regions.encoder
+        names.append(seen if seen is not None else method.regions.detector_name(f"{where}: regions.detector"))
     return names
 
 
