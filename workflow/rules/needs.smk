@@ -479,8 +479,8 @@ def image_feature_sets():
         targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
         for dataset in [run.dataset, *targets]:
             if settings.image is not None and not settings.image.tuned:
-                use = settings.image
-                encoding = (use.name, use.size, use.grid)
+                image = settings.image
+                encoding = (image.name, image.size, image.grid)
                 sets[dataset, image_slug(*encoding)] = encoding
             regions = settings.regions
             if regions is not None and regions.encoder is not None:
