@@ -54,6 +54,8 @@ class ReportConfig(StrictModel):
 
     redact: bool | None = None
     """Leave tweets, captions and images out; null: of the data sets that are not `redistributable`."""
+    baselines: dict[str, list[str]] = {}
+    """Method → those beside which its successes and failures are shown, wherever all of them are run."""
 
 
 class ProfileConfig(StrictModel):
