@@ -32,7 +32,13 @@ METHODS: dict[str, dict[str, Any]] = {
     "text_frozen": {"family": "text", "text": {**TINY_TEXT, **FROZEN}},
     "image": {"family": "image"},
     "image_frozen": {"family": "image", "image": {**TINY_IMAGE, **FROZEN}},
+    "text_cnn": {"family": "text_cnn"},
     "concat": {"family": "concat", "image": {**TINY_IMAGE, **FROZEN}},
+    "bottleneck": {
+        "family": "transformer_fusion",
+        "image": {**TINY_IMAGE, **FROZEN, "grid": 2},
+        "fusion": {"layers": 1, "heads": 4, "bottleneck": 2},
+    },
     "cmb": {"family": "cmb"},
     "vilt": {"family": "joint", "joint": "pixels"},
     "rationale": {"family": "rationale", "joint": "features"},
@@ -81,6 +87,7 @@ def build(project: Path) -> Path:
     must(project, "images", *here)
     must(project, "audit", *here)
     must(project, "features", *here, "--encoder", "tiny:conv", "--size", "32")
+    must(project, "features", *here, "--encoder", "tiny:conv", "--size", "32", "--grid", "2")
     must(project, "text-features", *here, "--task", "state", "--method", "text_frozen")
     must(project, "patch-features", *here, "--joint", "features")
     _write_joint_encoders(project)
