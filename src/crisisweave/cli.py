@@ -297,10 +297,9 @@ def captioner(
         return
     source = resolved.dataset(config.training.dataset)
     sources = [Sources(source.name, task) for task in config.training.tasks]
-    image = config.image
     train_captioner(
         config,
-        features=sources[0].image_features(image.encoder, image.size, image.grid) / "features.npy",
+        features=sources[0].image_features(*config.encodings[0]) / "features.npy",
         index=sources[0].images / "index.parquet",
         truth=DATA / source.folder / "truth" / "images.jsonl",
         splits=read_splits(s.prepared / "instances.parquet" for s in sources),
@@ -355,13 +354,14 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
         truth = DATA / source.folder / "truth" / "images.jsonl"
         tasks = resolved.scored_caption_tasks(dataset, captioner)
         splits = read_splits(Sources(dataset, t).prepared / "instances.parquet" for t in tasks)
-    image = config.image
+    read = [sources.image_features(*encoding) / "features.npy" for encoding in config.encodings]
     caption(
         config,
         captioner=captioner_folder(captioner),
-        features=sources.image_features(image.encoder, image.size, image.grid) / "features.npy",
+        features=None if config.image is None else read[0],
         index=sources.images / "index.parquet",
         out=sources.captions(captioner),
+        scorer_features=None if config.scorer_image is None else read[-1],
         truth=truth,
         splits=splits,
         threads=resolved.config.threads,
@@ -744,6 +744,7 @@ def report(
             for n in sorted({key[0] for key in explained})
             if configs[n].generated
         },
+        baselines=resolved.config.report.baselines,
     )
 
 

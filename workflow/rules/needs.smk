@@ -616,6 +616,7 @@ def report_config(wildcards):
             n: stated(PROFILE.dataset(n), include=shown) for n in PROFILE.datasets()
         },
         "redacted": [n for n in PROFILE.datasets() if PROFILE.redacts(n)],
+        "baselines": PROFILE.config.report.baselines,
         "methods": hashlib.sha256(said).hexdigest(),
         "templates": digest.hexdigest(),
         "published": published_digest(),

@@ -108,12 +108,15 @@ def _references(joint: Mapping[str, MethodConfig], configs: Mapping[str, MethodC
         if halves is not None:
             found = {"T_T": halves["text"], "C_C": halves["caption"]}
             break
-    if not found and "text" in configs:
-        found["T_T"] = "text"
-    for setting, names in (("I_I", IMAGE_ALONE), ("TI_TI", IMAGE_AND_TEXT)):
-        run = next((name for name in names if name in configs), None)
+    plain = (
+        ("T_T", ("text",), ["text"]),
+        ("I_I", IMAGE_ALONE, ["image"]),
+        ("TI_TI", IMAGE_AND_TEXT, ["text", "image"]),
+    )
+    for setting, names, inputs in plain:
+        run = next((name for name in names if name in configs and configs[name].inputs == inputs), None)
         if run is not None:
-            found[setting] = run
+            found.setdefault(setting, run)
     return found
 
 

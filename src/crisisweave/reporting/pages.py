@@ -10,9 +10,11 @@ from crisisweave.config.published import Published
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
+from crisisweave.reporting.against import against_file, against_pages, compared
 from crisisweave.reporting.datasets import About, by_dataset, data_page
 from crisisweave.reporting.explained import Explained
 from crisisweave.reporting.extractors import extractor_pages
+from crisisweave.reporting.fusion import fusion_pages
 from crisisweave.reporting.gallery import gallery_pages
 from crisisweave.reporting.methods import Description, Key, method_pages
 from crisisweave.reporting.overview import overview
@@ -44,6 +46,7 @@ def report(
     ceilings: Mapping[str, Path] | None = None,
     explained: Mapping[Key, Explained] | None = None,
     truths: Mapping[str, Path] | None = None,
+    baselines: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
 
@@ -64,6 +67,7 @@ def report(
         explained: rationales of the methods that give some.
         truths: data set → folder `truth/` of generated data, where it is known which words and boxes carry
             the label.
+        baselines: method → those beside which its successes and failures are shown.
 
     Raises:
         DataError: an input is missing, a folder belongs to no data set, or `about` or
@@ -82,9 +86,14 @@ def report(
         *extractor_pages(
             rationales, results, details, sources, about, descriptions, explained or {}, truths or {}
         ),
-        *gallery_pages(details, _answers(tables), sources, about, descriptions, explained, truths),
-        provenance_page(results, details["methods"]),
     ]
+    answers = _answers(tables)
+    galleries = gallery_pages(details, answers, sources, about, descriptions, explained, truths)
+    pairs = compared(details, baselines or {})
+    thumbnails = [name for page in galleries for name in page.images]
+    pages += fusion_pages(results, details, published, {key: against_file(key) for key in pairs})
+    pages += against_pages(pairs, details, answers, sources, about, descriptions, truths or {}, thumbnails)
+    pages += [*galleries, provenance_page(results, details["methods"])]
     Site(pages, {f"{name}.csv": tables / f"{name}.csv" for name in TABLES}).write(out)
 
 
