@@ -71,3 +71,22 @@ class Lxmert(StrictModel):
         if self.language is not None and self.language.startswith("tiny:") and not self.tune_words:
             raise ValueError(f"the word embeddings of '{self.language}' are random: set tune_words to true")
         return self
+
+
+def weights_of(lxmert: Lxmert, regions: Regions, said_in: str) -> list[str]:
+    """Names of the models whose weights an LXMERT and the regions that it reads start from.
+
+    Args:
+        lxmert: the encoder.
+        regions: what it sees.
+        said_in: the file that holds both, for the message.
+
+    Raises:
+        ConfigError: a revision is not filled in.
+    """
+    if lxmert.hub is not None:
+        reader = lxmert.hub.encoder_name(f"{said_in}: lxmert.hub")
+    else:
+        assert lxmert.language is not None
+        reader = lxmert.language
+    return [reader, regions.encoder or regions.detector_name(f"{said_in}: regions.detector")]

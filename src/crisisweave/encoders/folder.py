@@ -13,7 +13,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from crisisweave.config.joint import Patches
-from crisisweave.encoders.bert import Bert
+from crisisweave.encoders.bert import Bert, BertShape
 from crisisweave.encoders.clip import clip_model
 from crisisweave.encoders.image import (
     TINY_IMAGE,
@@ -23,10 +23,13 @@ from crisisweave.encoders.image import (
     timm_views,
     tiny_views,
 )
-from crisisweave.encoders.image_encoder import ImageEncoder, Normalisation, Views
+from crisisweave.encoders.image_encoder import HALF, ImageEncoder, Normalisation, Views
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.joint_folder import shape_of
+from crisisweave.encoders.lxmert import Lxmert, LxmertShape
+from crisisweave.encoders.lxmert_encoder import LxmertEncoder
 from crisisweave.encoders.names import EncoderName, parse
+from crisisweave.encoders.regions import RegionDetector
 from crisisweave.encoders.text import MINILM, TINY_TEXT, HubNetwork, TextEncoder, clip_text_encoder
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.encoders.vilt import Vilt
@@ -58,6 +61,19 @@ def describe_joint_encoder(encoder: JointEncoder, folder: Path) -> None:
     shape = encoder.network.shape._asdict()
     write_json(folder / "encoder.json", {"shape": shape, "patches": encoder.patches.model_dump(mode="json")})
     write_text(folder / "tokenizer.json", encoder.tokenizer_json() + "\n")
+
+
+def describe_lxmert(encoder: LxmertEncoder, folder: Path) -> None:
+    """Write encoder.json and tokenizer.json."""
+    shape = encoder.network.shape
+    described = {**shape._asdict(), "language": shape.language._asdict()}
+    write_json(folder / "encoder.json", {"shape": described})
+    write_text(folder / "tokenizer.json", encoder.tokenizer_json() + "\n")
+
+
+def describe_detector(detector: RegionDetector, folder: Path) -> None:
+    """Write encoder.json; the normalisation is among the weights."""
+    write_json(folder / "encoder.json", {"config": _hub_config(detector.model)})
 
 
 def build_text_encoder(folder: Path) -> TextEncoder:
@@ -92,6 +108,37 @@ def build_joint_encoder(folder: Path) -> JointEncoder:
     try:
         tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
         return JointEncoder(Vilt(shape_of(made["shape"])), tokenizer, Patches.model_validate(made["patches"]))
+    except Exception as error:  # as above
+        raise _damaged(folder, error) from error
+
+
+def build_lxmert(folder: Path) -> LxmertEncoder:
+    """The LXMERT that a folder describes, its weights not yet loaded.
+
+    Raises:
+        WeightsError: a file is missing, or describes no LXMERT.
+    """
+    made = _read(folder)
+    try:
+        shape = LxmertShape(**{**made["shape"], "language": BertShape(**made["shape"]["language"])})
+        tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        return LxmertEncoder(Lxmert(shape), tokenizer)
+    except Exception as error:  # as above
+        raise _damaged(folder, error) from error
+
+
+def build_detector(folder: Path) -> RegionDetector:
+    """The detector that a folder describes, its weights not yet loaded.
+
+    Raises:
+        WeightsError: a file is missing, or describes no detector.
+    """
+    made = _read(folder)
+    prepare_torchvision()
+    from transformers import DetrConfig, DetrForObjectDetection
+
+    try:
+        return RegionDetector(DetrForObjectDetection(DetrConfig.from_dict(made["config"])), HALF).eval()
     except Exception as error:  # as above
         raise _damaged(folder, error) from error
 

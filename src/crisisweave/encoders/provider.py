@@ -10,6 +10,7 @@ from crisisweave.encoders.image import ImageEncoder, load_image_encoder
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.joint_folder import load_joint_encoder
 from crisisweave.encoders.lxmert_encoder import LxmertEncoder, load_lxmert
+from crisisweave.encoders.regions import RegionDetector, load_detector
 from crisisweave.encoders.text import TextEncoder, load_text_encoder
 from crisisweave.layout import joint_folder
 
@@ -22,6 +23,7 @@ class Encoders(NamedTuple):
     joint: Callable[[str], JointEncoder]
     lxmert: Callable[[Lxmert, Regions], LxmertEncoder] = load_lxmert
     """By what its config says, and by what it sees of an image."""
+    detector: Callable[[Regions], RegionDetector] = load_detector
 
 
 def _joint(name: str) -> JointEncoder:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from crisisweave.config.captioner import Clip, PinnedFile
 from crisisweave.config.dataset import DatasetConfig
-from crisisweave.config.method import MethodConfig
 from crisisweave.config.profile import Profile
+from crisisweave.config.regions import weights_of
 from crisisweave.config.source import FileCheck, Part, SourceConfig, known_sources, load_source
 from crisisweave.config.strict import nearest
 from crisisweave.datasets.loaders import listed_images, table_files
@@ -79,7 +79,9 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
     for run in profile.runs():
         method = profile.method(run.dataset, run.task, run.method)
         encoders += [use.name for use in (method.text, method.image) if use is not None]
-        encoders += _lxmert_needs(method)
+        if method.lxmert is not None and method.regions is not None:
+            where = f"config/methods/{method.name}.yaml"
+            encoders += weights_of(method.lxmert, method.regions, where)
         if method.joint is not None:
             joint = profile.joint(method.joint)
             if joint.patches.encoder is not None:
@@ -88,7 +90,10 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
                 encoders.append(joint.hub.encoder_name(f"config/joint/{joint.name}.yaml: hub"))
         if method.captioner is not None:
             captioner = profile.captioner(method.captioner)
-            encoders.append(captioner.image.encoder)
+            encoders += [name for name, _, _ in captioner.encodings]
+            if captioner.generator is not None:
+                said_in = f"config/captioners/{captioner.name}.yaml: generator"
+                encoders.append(captioner.generator.encoder_name(said_in))
             if captioner.published is not None:
                 files += [(captioner.name, captioner.published.checkpoint)]
                 files += [(captioner.name, captioner.published.tokenizer)]
@@ -96,19 +101,6 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
                 files.append((captioner.name, captioner.scorer.weights))
     remote = [name for name in dict.fromkeys(encoders) if parse(name).kind not in ("package", "tiny")]
     return Needs(list(parts.values()), remote, _once(files))
-
-
-def _lxmert_needs(method: MethodConfig) -> list[str]:
-    """What an LXMERT and the regions that it reads are made from."""
-    names: list[str] = []
-    where = f"config/methods/{method.name}.yaml"
-    if method.lxmert is not None:
-        hub, language = method.lxmert.hub, method.lxmert.language
-        names.append(hub.encoder_name(f"{where}: lxmert.hub") if hub is not None else str(language))
-    if method.regions is not None:
-        seen = method.regions.encoder
-        names.append(seen if seen is not None else method.regions.detector_name(f"{where}: regions.detector"))
-    return names
 
 
 def needs_of_sources(names: Iterable[str], data_root: Path, config_dir: Path) -> Needs:
