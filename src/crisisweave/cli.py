@@ -369,6 +369,40 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
 
 
 @app.command()
+def similarity(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
+    """Measure how near texts and images of a data set are: own pairs, and pairs drawn at random."""
+    from crisisweave.captioning.folder import load_captioner_folder
+    from crisisweave.captioning.text_image import clip_reader, scorer_reader, text_image_similarity
+    from crisisweave.encoders.text import load_text_encoder
+    from crisisweave.errors import ConfigError
+    from crisisweave.layout import Sources, captioner_folder
+    from crisisweave.seeding import best_device, seed_everything
+
+    resolved = _profile(profile)
+    config, task = resolved.similarity, resolved.similarity_task(dataset)
+    if config is None or task is None:
+        raise ConfigError(f"{profile}: similarity.tasks does not name data set '{dataset}'; add it")
+    seed_everything(0, resolved.config.threads)
+    sources = Sources(dataset, task)
+    if config.captioner is not None:
+        captioner = resolved.captioner(config.captioner)
+        encoding = captioner.encodings[0]
+        folder = captioner_folder(config.captioner)
+        reader = scorer_reader(load_captioner_folder(folder, captioner, best_device()).scorer)
+    else:
+        assert config.clip is not None
+        encoding = (config.clip, config.size, 1)
+        reader = clip_reader(load_text_encoder(config.clip))
+    text_image_similarity(
+        config,
+        sources=sources,
+        features=sources.image_features(*encoding),
+        reader=reader,
+        out=sources.similarity(config.name),
+    )
+
+
+@app.command()
 def train(
     dataset: DatasetName,
     task: TaskName,
@@ -720,6 +754,11 @@ def report(
         audits=[DATA / "audit" / n for n in names],
         stores=[Sources(n, "").images for n in names if "image" in configs[n].modalities],
         captions=[Sources(n, "").captions(c) for n in names for c in resolved.captioners_of(n)],
+        similarities=[
+            Sources(n, task).similarity(resolved.similarity.name)
+            for n in names
+            if resolved.similarity is not None and (task := resolved.similarity_task(n)) is not None
+        ],
         about={
             n: About(
                 config.title,

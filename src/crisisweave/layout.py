@@ -56,7 +56,7 @@ class Sources:
         dataset: name of the data set.
         task: its task.
         data: folder that holds `prepared/`, `images/`, `features/`, `patch-features/`, `region-features/`,
-            `captions/` and `rationales/`.
+            `captions/`, `similarity/` and `rationales/`.
     """
 
     def __init__(self, dataset: str, task: str, data: Path = Path("data")):
@@ -69,6 +69,7 @@ class Sources:
         self._region_features = data / "region-features" / dataset
         self._text_features = data / "text-features" / dataset / task
         self._captions = data / "captions" / dataset
+        self._similarity = data / "similarity" / dataset / task
         self._rationales = data / "rationales" / dataset / task
 
     def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:
@@ -93,6 +94,10 @@ class Sources:
         """Folder of the method's frozen text encoder's features."""
         assert config.text is not None
         return self._text_features / text_slug(config.text, config.max_tokens)
+
+    def similarity(self, scorer: str) -> Path:
+        """Folder of the similarities of texts and images."""
+        return self._similarity / scorer
 
     def captions(self, captioner: str) -> Path:
         """Folder of a captioner's captions."""

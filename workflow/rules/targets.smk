@@ -25,6 +25,7 @@ rule encode_all:
 rule caption_all:
     input:
         CAPTIONS,
+        SIMILARITIES,
 
 
 rule joint_all:

@@ -13,6 +13,7 @@ from crisisweave.config.dataset import DatasetConfig, Split, dataset_values
 from crisisweave.config.joint import JointConfig, load_joint
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import DESCRIPTIVE
+from crisisweave.config.similarity import SimilarityConfig, load_similarity
 from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
 from crisisweave.errors import ConfigError
 
@@ -58,6 +59,15 @@ class ReportConfig(StrictModel):
     """Method → those beside which its successes and failures are shown, wherever all of them are run."""
 
 
+class SimilarityUse(StrictModel):
+    """Pairs of text and image whose similarity the data pages show."""
+
+    scorer: str
+    """Name of a file in config/similarity/."""
+    tasks: dict[str, str] = Field(min_length=1)
+    """Data set → the task whose rows are paired and whose labels say which pairs are concordant."""
+
+
 class ProfileConfig(StrictModel):
     """What one run of the workflow does."""
 
@@ -74,6 +84,7 @@ class ProfileConfig(StrictModel):
     """Joint encoder → changed keys."""
     override: dict[str, dict[str, Any]] = {}
     """Method → changed keys; `*` stands for every method that is trained."""
+    similarity: SimilarityUse | None = None
     report: ReportConfig = ReportConfig()
     experiments: list[Experiment] = Field(min_length=1)
 
@@ -203,6 +214,9 @@ class Profile:
         self._check_names("joint_override", self.config.joint_override, self._known("joint"))
         for experiment in self.config.experiments:
             self._check(experiment)
+        self.similarity: SimilarityConfig | None = None
+        if self.config.similarity is not None:
+            self.similarity = self._checked_similarity(self.config.similarity)
 
     def _check(self, experiment: Experiment) -> None:
         dataset = self.dataset(experiment.dataset)
@@ -263,6 +277,34 @@ class Profile:
                 f"'{whole.name}', which reads {' and '.join(whole.inputs)}; a partial reading shows the text "
                 f"or the caption to a method of the same family that reads both and nothing else"
             )
+
+    def _checked_similarity(self, use: SimilarityUse) -> SimilarityConfig:
+        config = load_similarity(use.scorer, self.config_dir)
+        for name, task in use.tasks.items():
+            if name not in self.datasets():
+                raise ConfigError(
+                    f"{self.path}: similarity.tasks names data set '{name}', on which nothing is run; "
+                    f"{nearest(name, self.datasets())}"
+                )
+            dataset = self.dataset(name)
+            if task not in dataset.tasks:
+                hint = nearest(task, list(dataset.tasks))
+                raise ConfigError(f"{self.path}: similarity: data set {name} has no task '{task}'; {hint}")
+            if "image" not in dataset.modalities:
+                raise ConfigError(
+                    f"{self.path}: similarity: data set {name} is used with text alone; take it out"
+                )
+        if config.captioner is not None and self.captioner(config.captioner).training is None:
+            raise ConfigError(
+                f"{self.config_dir / 'similarity' / config.name}.yaml: captioner '{config.captioner}' is not "
+                f"trained by the workflow; name one that is, or use 'clip'"
+            )
+        return config
+
+    def similarity_task(self, dataset: str) -> str | None:
+        """The task whose pairs of text and image are compared; None where none are."""
+        use = self.config.similarity
+        return None if use is None else use.tasks.get(dataset)
 
     def _check_captioner(self, name: str, experiment: Experiment) -> None:
         training = self.captioner(name).training

@@ -49,6 +49,7 @@ STEPS = {
     "region-features": Step(1, (*_LEARNING, "timm")),
     "joint": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captions": Step(1, ("sacrebleu", "rouge-score", "pycocoevalcap", *_LEARNING)),
+    "similarity": Step(1, (*_LEARNING, *_WEIGHTS)),
     "tagger": Step(1, (*_LEARNING, *_WEIGHTS)),
     "rationale-labels": Step(1, (*_LEARNING, *_WEIGHTS)),
     "train": Step(3, (*_LEARNING, *_WEIGHTS)),
