@@ -8,13 +8,11 @@ from typing import Any
 from crisisweave.config.published import Published, PublishedCell
 from crisisweave.reporting.fusion_figures import halves_figure, mixes_figure, settings_figure
 from crisisweave.reporting.methods import Key, method_file
+from crisisweave.reporting.published import share_of
 from crisisweave.reporting.results import of
 from crisisweave.reporting.site import Page, stem
 
 Record = dict[str, Any]
-
-SHARES = ("right_share", "wrong_share")
-"""Metrics of published cells that count rows on which one modality alone is right."""
 
 
 def fusion_file(dataset: str, task: str) -> str:
@@ -90,9 +88,3 @@ def _published(record: Record, task: str, published: Published) -> dict[str, Pub
             if cell.metric == "right_share" and (cell.method, cell.task) == (record["method"], task):
                 found[share_of(cell)] = cell
     return found
-
-
-def share_of(cell: PublishedCell) -> str:
-    """Which modality is wrong in a published share: text, image, caption; `mean` for the mean of two."""
-    _, _, wrong = cell.row.partition(" / ")
-    return wrong.lower() or "mean"

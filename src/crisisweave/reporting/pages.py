@@ -40,6 +40,7 @@ def report(
     audits: Sequence[Path] = (),
     stores: Sequence[Path] = (),
     captions: Sequence[Path] = (),
+    similarities: Sequence[Path] = (),
     about: Mapping[str, About],
     descriptions: Mapping[Key, Description],
     published: Published,
@@ -60,6 +61,7 @@ def report(
         audits: audit folders, `<dataset>`.
         stores: image stores, `<dataset>`.
         captions: caption folders, `<dataset>/<captioner>`.
+        similarities: folders of the similarity of texts and images, `<dataset>/<task>/<scorer>`.
         about: data set → its title and licence, and whether its texts and images are left out.
         descriptions: (data set, task, method) → what the method's file says to the reader.
         published: values of other works, which stand beside ours.
@@ -74,13 +76,13 @@ def report(
             `descriptions` lacks one.
     """
     results, details, rationales = _tables(tables), _details(tables), _rationales(tables)
-    sources = by_dataset(datasets, audits, stores, captions)
+    sources = by_dataset(datasets, audits, stores, captions, similarities)
     for source in sources:
         if source.name not in about:
             raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
     pages = [
         overview(results, _ceilings(ceilings or {}), TABLES),
-        published_page(published, results, details["methods"], about),
+        published_page(published, results, details, about),
         *(data_page(source, about[source.name], SAMPLE_SEED) for source in track(sources, "data pages")),
         *method_pages(results, details, descriptions, rationales),
         *extractor_pages(

@@ -122,7 +122,10 @@ def _starts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[st
     captioning, joint = config["captioning"], config["joint_encoder"]
     encoders = [use["name"] for use in (config["text"], config["image"]) if use]
     if captioning:
-        encoders.append(captioning["image"]["encoder"])
+        read = [captioning["image"], captioning["scorer"].get("image")]
+        encoders += [image["encoder"] for image in read if image]
+        hub = captioning["generator"]
+        encoders += [f"hub:{hub['repository']}@{hub['revision']}"] if hub else []
     if joint and joint["hub"]:
         encoders.append(f"hub:{joint['hub']['repository']}@{joint['hub']['revision']}")
     if joint:
