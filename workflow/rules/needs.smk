@@ -184,7 +184,7 @@ def captioner_inputs(wildcards):
     if settings.training is None:
         return {}
     source = settings.training.dataset
-    slug = image_slug(settings.image.encoder, settings.image.size, settings.image.grid)
+    slug = image_slug(*settings.encodings[0])
     return {
         "truth": f"data/{PROFILE.dataset(source).folder}/truth/images.jsonl",
         "features": f"data/features/{source}/{slug}/features.npy",
@@ -256,17 +256,49 @@ def caption_inputs(wildcards):
     """Images to caption, and the truth to score against where there is one."""
     settings = PROFILE.captioner(wildcards.captioner)
     dataset = wildcards.dataset
-    slug = image_slug(settings.image.encoder, settings.image.size, settings.image.grid)
     inputs = {
         "captioner": f"data/captioners/{wildcards.captioner}/model.safetensors",
-        "features": f"data/features/{dataset}/{slug}/features.npy",
+        "features": [
+            f"data/features/{dataset}/{image_slug(*encoding)}/features.npy"
+            for encoding in settings.encodings
+        ],
         "index": f"data/images/{dataset}/index.parquet",
     }
+    if settings.generator is not None:
+        inputs["pixels"] = f"data/images/{dataset}/pixels.u8"
     if PROFILE.dataset(dataset).generated:
         folder = PROFILE.dataset(dataset).folder
         inputs["truth"] = f"data/{folder}/truth/images.jsonl"
         tasks = PROFILE.scored_caption_tasks(dataset, wildcards.captioner)
         inputs["instances"] = prepared(dataset, tasks)
+    return inputs
+
+
+def similarity_config(wildcards):
+    """What measures the similarity of texts and images, without what it says to the reader."""
+    return stated(PROFILE.similarity, exclude=DESCRIPTIVE)
+
+
+def similarity_encoding():
+    """Encoder, size and grid of the image features that are compared with texts."""
+    settings = PROFILE.similarity
+    if settings.captioner is not None:
+        return PROFILE.captioner(settings.captioner).encodings[0]
+    return settings.clip, settings.size, 1
+
+
+def similarity_inputs(wildcards):
+    """Texts and image features to compare, and the captioner whose scorer compares them where it is one."""
+    dataset = wildcards.dataset
+    slug = image_slug(*similarity_encoding())
+    inputs = {
+        "instances": prepared(dataset, [wildcards.task]),
+        "features": f"data/features/{dataset}/{slug}/features.npy",
+        "index": f"data/images/{dataset}/index.parquet",
+    }
+    captioner = PROFILE.similarity.captioner
+    if captioner is not None:
+        inputs["captioner"] = f"data/captioners/{captioner}/model.safetensors"
     return inputs
 
 
@@ -488,14 +520,19 @@ def image_feature_sets():
                 sets[dataset, image_slug(*encoding)] = encoding
             if settings.captioner is not None:
                 captioner = PROFILE.captioner(settings.captioner)
-                encoding = (
-                    captioner.image.encoder,
-                    captioner.image.size,
-                    captioner.image.grid,
-                )
-                sets[dataset, image_slug(*encoding)] = encoding
-                if captioner.training is not None:
-                    sets[captioner.training.dataset, image_slug(*encoding)] = encoding
+                for encoding in captioner.encodings:
+                    sets[dataset, image_slug(*encoding)] = encoding
+                    if captioner.training is not None:
+                        source = captioner.training.dataset
+                        sets[source, image_slug(*encoding)] = encoding
+    if PROFILE.similarity is not None:
+        encoding = similarity_encoding()
+        captioner = PROFILE.similarity.captioner
+        for dataset in PROFILE.config.similarity.tasks:
+            sets[dataset, image_slug(*encoding)] = encoding
+        if captioner is not None:
+            source = PROFILE.captioner(captioner).training.dataset
+            sets[source, image_slug(*encoding)] = encoding
     return sets
 
 
@@ -576,6 +613,7 @@ def report_inputs(wildcards):
         "audits": [f"data/audit/{n}/audit.json" for n in names],
         "images": IMAGE_STORES,
         "captions": CAPTIONS,
+        "similarities": SIMILARITIES,
         "ceilings": [
             f"data/{PROFILE.dataset(n).folder}/truth/ceilings.json" for n in generated
         ],
@@ -661,12 +699,19 @@ def captioner_tasks():
     return tasks
 
 
+def similarity_tasks():
+    """(data set, task) whose texts and images are compared."""
+    asked = PROFILE.config.similarity
+    return [] if asked is None else list(asked.tasks.items())
+
+
 PREPARED = [
     f"data/prepared/{dataset}/{task}/instances.parquet"
     for dataset, task in dict.fromkeys(
         [
             *((n, task) for n in PROFILE.datasets() for task in PROFILE.tasks_of(n)),
             *captioner_tasks(),
+            *similarity_tasks(),
         ]
     )
 ]
@@ -692,6 +737,10 @@ CAPTIONS = [
     f"data/captions/{n}/{captioner}/captions.json"
     for n in PROFILE.datasets()
     for captioner in PROFILE.captioners_of(n)
+]
+SIMILARITIES = [
+    f"data/similarity/{dataset}/{task}/{PROFILE.similarity.name}/similarity.json"
+    for dataset, task in similarity_tasks()
 ]
 JOINT_ENCODERS = [f"data/joint/{name}/model.safetensors" for name in PROFILE.joints()]
 RATIONALE_LABELS = list(

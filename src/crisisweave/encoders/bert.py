@@ -66,7 +66,7 @@ class Layer(nn.Module):
         return self.feed(self.attend(states, mask, attentions))
 
     def attend(self, states: Tensor, mask: Tensor | None, attentions: list[Tensor] | None = None) -> Tensor:
-        """The layer's first half: states that have attended to those that the mask (B, 1, 1 or L, L) shows."""
+        """The layer's first half: states after attention to what the mask (B, 1, 1 or L, L) shows."""
         batch, length, dim = states.shape
         query, key, value = (
             self.qkv(states).view(batch, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -123,7 +125,17 @@ def timm_views(network: Any) -> Views:
 def clip_image_encoder(model: Any) -> ImageEncoder:
     """The image half of an open_clip model, up to the space that it shares with texts."""
     visual = model.visual
-    return ImageEncoder(visual, visual.output_dim, Normalisation(visual.image_mean, visual.image_std))
+    channels = Normalisation(visual.image_mean, visual.image_std)
+    return ImageEncoder(visual, visual.output_dim, channels, Views(_last_stage(visual)))
+
+
+def _last_stage(visual: Any) -> Callable[[Tensor], Tensor] | None:
+    """The map of local features of CLIP's ResNets, before attention pools it; its other images have none."""
+    if not hasattr(visual, "layer4"):
+        return None
+    # Its methods, not the stages themselves, whose weights would then be stored twice.
+    stages = [visual.stem, *(getattr(visual, f"layer{i}").forward for i in range(1, 5))]
+    return lambda pixels: functools.reduce(lambda x, stage: stage(x), stages, pixels)
 
 
 def _hub(name: EncoderName) -> ImageEncoder:

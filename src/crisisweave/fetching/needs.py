@@ -73,9 +73,13 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
         config = profile.dataset(name)
         if config.registry is not None:
             source = load_source(config.registry, profile.config_dir)
-            for needed in _parts_for(config, source, profile.tasks_of(name), data_root):
+            compared = profile.similarity_task(name)
+            tasks = [*profile.tasks_of(name), *([] if compared is None else [compared])]
+            for needed in _parts_for(config, source, list(dict.fromkeys(tasks)), data_root):
                 _join(parts, needed)
     encoders, files = [], []
+    if profile.similarity is not None and profile.similarity.clip is not None:
+        encoders.append(profile.similarity.clip)
     for run in profile.runs():
         method = profile.method(run.dataset, run.task, run.method)
         encoders += [use.name for use in (method.text, method.image) if use is not None]
