@@ -150,5 +150,5 @@ def test_groups_are_by_what_is_known_of_a_pair() -> None:
     [{}, {"clip": "open_clip:ViT-B-32/openai", "captioner": "demo_prefix"}, {"clip": "package:minilm"}],
 )
 def test_a_similarity_is_clip_s_or_a_captioner_s(values: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="give either 'clip' or 'captioner'|should match pattern"):
+    with pytest.raises(ValueError, match=r"give either 'clip' or 'captioner'|should match pattern"):
         SimilarityConfig.model_validate({"name": "x", "title": "X", "source": SOURCE, **values})
