@@ -46,7 +46,9 @@ class GeneratorCaptioner(nn.Module):
                 num_return_sequences=decoding.candidates,
                 max_new_tokens=decoding.max_tokens,
             ).tolist()
-        texts = [decode(tokenizer, tokens) for tokens in written]
+        # Places of the image among the tokens: some models write them out again.
+        image = getattr(self.model.config, "image_token_index", None)
+        texts = [decode(tokenizer, [token for token in tokens if token != image]) for tokens in written]
         return [texts[i : i + decoding.candidates] for i in range(0, len(texts), decoding.candidates)]
 
 
