@@ -82,6 +82,15 @@ def test_image_vectors_are_those_of_open_clip(clip: Any) -> None:
     assert encoder.dim == expected.shape[1] == 24
 
 
+def test_every_parameter_of_a_tuned_clip_learns(clip: Any, text: TextEncoder) -> None:
+    image = clip_image_encoder(clip)
+    tokens = text.tokenise([["water", "here"]], max_tokens=77).pad(np.arange(1))
+    vector = text_features(text, tokens, "end")
+    (vector.sum() + image(torch.ones(1, 64, 64, 3, dtype=torch.uint8)).sum()).backward()
+    parameters = [*text.named_parameters(), *image.named_parameters()]
+    assert [name for name, p in parameters if p.grad is None] == []
+
+
 def test_frozen_features_are_written_as_open_clip_gives_them(
     clip: Any, text: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

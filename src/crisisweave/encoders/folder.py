@@ -18,6 +18,7 @@ from crisisweave.encoders.clip import clip_model
 from crisisweave.encoders.image import (
     TINY_IMAGE,
     FirstToken,
+    clip_views,
     create_timm,
     efficientnet_views,
     timm_views,
@@ -168,7 +169,8 @@ def _image_network(name: EncoderName, config: Any) -> tuple[Any, Views]:
         hub = FirstToken(_hub_model(config))
         return hub, Views(tokens=hub.tokens)
     if name.kind == "open_clip":
-        return clip_model(name._replace(detail="")).visual, Views()
+        visual = clip_model(name._replace(detail="")).visual
+        return visual, clip_views(visual)
     if name.kind == "package":
         network = create_timm("tf_efficientnet_lite0", pretrained=False)
         return network, efficientnet_views(network)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,7 @@ from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.encoders.text import missing_from_hub
 from crisisweave.encoders.tiny_image import TinyConvNet, TinyVit
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
-from crisisweave.errors import WeightsError
+from crisisweave.errors import ConfigError, WeightsError
 
 TINY_IMAGE: dict[str, type[TinyConvNet | TinyVit]] = {"conv": TinyConvNet, "vit": TinyVit}
 
@@ -30,6 +29,10 @@ def load_image_encoder(name: str) -> ImageEncoder:
         WeightsError: its weights are missing here or altered.
     """
     parsed = parse(name)
+    if parsed.kind == "given":
+        raise ConfigError(
+            f"encoder '{name}' is not here: its features are made elsewhere, so no new image can be encoded"
+        )
     builders = {
         "package": _efficientnet_lite0,
         "tiny": _tiny,
@@ -126,16 +129,16 @@ def clip_image_encoder(model: Any) -> ImageEncoder:
     """The image half of an open_clip model, up to the space that it shares with texts."""
     visual = model.visual
     channels = Normalisation(visual.image_mean, visual.image_std)
-    return ImageEncoder(visual, visual.output_dim, channels, Views(_last_stage(visual)))
+    return ImageEncoder(visual, visual.output_dim, channels, clip_views(visual))
 
 
-def _last_stage(visual: Any) -> Callable[[Tensor], Tensor] | None:
-    """The map of local features of CLIP's ResNets, before attention pools it; its other images have none."""
+def clip_views(visual: Any) -> Views:
+    """What CLIP's ResNets say of an image's parts before attention pools them; its transformers: nothing."""
     if not hasattr(visual, "layer4"):
-        return None
+        return Views()
     # Its methods, not the stages themselves, whose weights would then be stored twice.
     stages = [visual.stem, *(getattr(visual, f"layer{i}").forward for i in range(1, 5))]
-    return lambda pixels: functools.reduce(lambda x, stage: stage(x), stages, pixels)
+    return Views(lambda pixels: functools.reduce(lambda x, stage: stage(x), stages, pixels))
 
 
 def _hub(name: EncoderName) -> ImageEncoder:
