@@ -194,16 +194,23 @@ def features(
     size: Annotated[int, typer.Option(help="Pixels of the square input.")],
     grid: Annotated[int, typer.Option(help="Cells along a side; 1 is one vector per image.")] = 1,
     profile: ProfilePath = DEFAULT_PROFILE,
+    data_root: DataRoot = DEFAULT_ROOT,
 ) -> None:
-    """Encode every image once with a frozen encoder."""
-    from crisisweave.encoders.features import encode_images
+    """Encode every image once with a frozen encoder, or put features together that were made elsewhere."""
+    from crisisweave.encoders.features import encode_images, gather_given
+    from crisisweave.encoders.given import given_folder
+    from crisisweave.encoders.names import parse
     from crisisweave.images.store import ImageStore
     from crisisweave.layout import Sources
     from crisisweave.seeding import seed_everything
 
     seed_everything(0, _profile(profile).config.threads)
     out = Sources(dataset, "").image_features(encoder, size, grid)
-    encode_images(ImageStore(DATA / "images" / dataset), encoder, size, grid, out)
+    store, name = ImageStore(DATA / "images" / dataset), parse(encoder)
+    if name.kind == "given":
+        gather_given(store, encoder, size, grid, given_folder(name, dataset, data_root), out)
+    else:
+        encode_images(store, encoder, size, grid, out)
 
 
 @app.command("patch-features")

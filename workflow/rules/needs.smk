@@ -8,6 +8,8 @@ from crisisweave.config.rationales import load_rationale_source, load_tagger_con
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.datasets.loaders import dataset_folder
 from crisisweave.datasets.raw import images_digest, task_digest
+from crisisweave.encoders.given import given_digest, given_folder
+from crisisweave.encoders.names import parse as encoder_name
 from crisisweave.files import sha256_file
 from crisisweave.layout import image_slug, patch_slug, region_slug, text_slug
 
@@ -542,6 +544,16 @@ IMAGE_FEATURES = image_feature_sets()
 def image_encoding(wildcards):
     """The encoder, input size and grid of a frozen image encoding."""
     return IMAGE_FEATURES[wildcards.dataset, wildcards.slug]
+
+
+def image_encoding_of_record(wildcards):
+    """The same, and which files are given for features that were made elsewhere."""
+    encoding = image_encoding(wildcards)
+    name = encoder_name(encoding[0])
+    if name.kind != "given":
+        return encoding
+    folder = given_folder(name, wildcards.dataset, Path(DATA_ROOT))
+    return [*encoding, given_digest(folder)]
 
 
 def text_feature_methods():

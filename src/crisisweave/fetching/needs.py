@@ -103,7 +103,8 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
                 files += [(captioner.name, captioner.published.tokenizer)]
             if isinstance(captioner.scorer, Clip):
                 files.append((captioner.name, captioner.scorer.weights))
-    remote = [name for name in dict.fromkeys(encoders) if parse(name).kind not in ("package", "tiny")]
+    here = ("package", "tiny", "given")
+    remote = [name for name in dict.fromkeys(encoders) if parse(name).kind not in here]
     return Needs(list(parts.values()), remote, _once(files))
 
 

@@ -104,6 +104,7 @@ _PINNED_BY = {
     "open_clip": "its name and the locked version of open-clip-torch",
     "timm": "its name and the locked version of timm",
     "tiny": "starts untrained",
+    "given": "its features, made elsewhere, by their files' names and sizes",
 }
 
 
