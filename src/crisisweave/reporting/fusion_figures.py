@@ -29,6 +29,7 @@ def _percents(values: Mapping[str, Any], *names: str) -> list[float | None]:
 
 def halves_figure(dataset: str, task: str, records: Sequence[Record]) -> Figure | None:
     """How often each fusion is right where one modality alone is; None where that never happens."""
+    domain = ["text alone is wrong", "image or caption alone is wrong"]
     rows: list[Record] = []
     for record in records:
         for case in record["cases"]:
@@ -37,7 +38,7 @@ def halves_figure(dataset: str, task: str, records: Sequence[Record]) -> Figure 
                 rows.append(
                     {
                         "method": record["method"],
-                        "where": "text is wrong" if case["wrong"] == "text" else "image is wrong",
+                        "where": domain[case["wrong"] != "text"],
                         "wrong": case["wrong"],
                         "share": share,
                         "low": low,
@@ -48,12 +49,11 @@ def halves_figure(dataset: str, task: str, records: Sequence[Record]) -> Figure 
     if not rows:
         return None
     best = max(records, key=lambda record: record["mean_share"] or 0)
-    domain = ["text is wrong", "image is wrong"]
     colour: Record = {
         "field": "where",
         "type": "nominal",
         "scale": {"domain": domain, "range": [WARM, ACCENT]},
-        "legend": {"title": "The modality that is wrong, the other being right", "orient": "top"},
+        "legend": {"title": None, "orient": "top", "columns": 1},
     }
     shape = {**colour, "scale": {"domain": domain, "range": ["diamond", "circle"]}}
     return Figure(
@@ -157,14 +157,16 @@ def mixes_figure(study: Record, scores: Mapping[str, Record]) -> Figure | None:
     lines = [(name, study["references"][name]) for name in ("T_T", "TI_TI") if name in study["references"]]
     for name, method in lines:
         line = _setting(f"{name}: {method}", method, scores, REFERENCE, None)
-        rows.append({"share": 0, "reference": name, **line})
+        rows.append({"share": 0 if name == "T_T" else 100, "reference": name, **line})
     drawn = [row for row in rows if row["reference"] is None]
     labels = [label for label in _NAMES.values() if any(row["label"] == label for row in drawn)]
     ends = []
     for label in labels:
         own = sorted((row for row in drawn if row["label"] == label), key=lambda row: row["share"])
         ends.append(f"{label} from {own[0]['mean']:.1f} to {own[-1]['mean']:.1f} %")
-    x = {"field": "share", "type": "quantitative", "title": "Training tweets with their caption, percent"}
+    ticks = {"values": sorted({row["share"] for row in drawn}), "grid": False}
+    x: Record = {"field": "share", "type": "quantitative", "axis": ticks}
+    x["title"] = "Training tweets with their caption, percent"
     y = {**_X, "field": "mean", "title": "weighted F1, percent"}
     colour: Record = {
         "field": "label",
@@ -173,6 +175,7 @@ def mixes_figure(study: Record, scores: Mapping[str, Record]) -> Figure | None:
         "scale": {"domain": labels, "range": SERIES[: len(labels)]},
         "legend": {"title": "Shown", "orient": "top", "columns": 1},
     }
+    shape = {**colour, "scale": {"domain": labels, "range": ["circle", "square", "diamond"]}}
     filled = {"condition": {"test": f"datum.verdict == '{OPEN}'", "value": PAPER}, **colour, "legend": None}
     return Figure(
         name=stem("mixes", study["dataset"], study["task"]),
@@ -193,7 +196,12 @@ def mixes_figure(study: Record, scores: Mapping[str, Record]) -> Figure | None:
                 },
                 {
                     "transform": [{"filter": "datum.reference != null"}],
-                    "mark": {"type": "text", "align": "left", "dy": -7, "color": SOFT},
+                    "mark": {
+                        "type": "text",
+                        "align": {"expr": "datum.share ? 'right' : 'left'"},
+                        "dy": -7,
+                        "color": SOFT,
+                    },
                     "encoding": {"y": y, "text": {"field": "label"}},
                 },
                 {
@@ -209,7 +217,7 @@ def mixes_figure(study: Record, scores: Mapping[str, Record]) -> Figure | None:
                 {
                     "transform": [{"filter": "datum.reference == null"}],
                     "mark": {"type": "point", "size": 80, "strokeWidth": 2, "opacity": 1, "tooltip": True},
-                    "encoding": {"y": y, "stroke": {**colour, "legend": None}, "fill": filled},
+                    "encoding": {"y": y, "stroke": colour, "shape": shape, "fill": filled},
                 },
             ],
         },
