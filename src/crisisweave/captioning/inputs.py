@@ -130,7 +130,7 @@ def read_splits(instances: Iterable[Path]) -> dict[str, str]:
 
 
 def rows_of(
-    split: str, images: Images, splits: Mapping[str, str], references: Mapping[str, object]
+    split: str, images: Images | Pixels, splits: Mapping[str, str], references: Mapping[str, object]
 ) -> list[int]:
     """Rows of the images of a split that have reference captions."""
     return [

@@ -12,6 +12,7 @@ Wu and Mebane 2022, as in the authors' public code. Unlike CMB it keeps the imag
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -102,7 +103,7 @@ class Translator(nn.Module):
         super().__init__()
         self.project = nn.Linear(image_dim, bert.dim)
         self.embeddings = bert.embeddings
-        self.layers = nn.ModuleList(TranslatorLayer(layer, bert.shape) for layer in bert.layers)
+        self.layers = nn.ModuleList(TranslatorLayer(cast(Layer, layer), bert.shape) for layer in bert.layers)
 
     def forward(self, ids: Tensor, mask: Tensor, image: Tensor) -> Tensor:
         """The image in the caption's words.
