@@ -61,8 +61,8 @@ def pages(root: Path, rows: dict[str, list[int]], redact: bool = False) -> list[
     table = pd.DataFrame(
         {
             "instance_id": [f"i{i:02d}" for i in range(n)], "tweet_id": "t", "event": "storm",
-            "split": "test", "text": HOSTILE, "image_path": None, "label": "fire", "label_text": "fire", "label_image": "fire",
-            "concordant": True,
+            "split": "test", "text": HOSTILE, "image_path": None, "label": "fire", "label_text": "fire",
+            "label_image": "fire", "concordant": True,
         }
     )  # fmt: skip
     folder = root / "demo/harm"
