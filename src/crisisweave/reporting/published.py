@@ -64,6 +64,7 @@ _BACKBONE = (
     "image.name",
     "image.tuned",
     "image.size",
+    "image.grid",
     "captioner",
     "joint",
 )
