@@ -1,4 +1,4 @@
-"""The encoders that the shipped methods name: their libraries know them, and their sizes are those published."""
+"""The encoders that the shipped methods name: their libraries know them, and their sizes are as published."""
 
 from __future__ import annotations
 
