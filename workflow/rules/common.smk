@@ -120,7 +120,7 @@ def grows(amount):
 
 
 def say_cost():
-    """After a dry run: how many jobs there are to run, and what their training costs by config/costs.yaml."""
+    """After a dry run: how many jobs there are to run, and what their training costs by config/costs/gflop.yaml."""
     if not workflow.dryrun or not workflow.dag:
         return
     # A dry run ends with all jobs counted as finished.

@@ -1,4 +1,4 @@
-"""What a profile's training would cost, by `config/costs.yaml`: worked out from arithmetic, not measured."""
+"""What a profile's training would cost, by `config/costs/gflop.yaml`: worked out from arithmetic, not measured."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Estimate:
 
 
 def load_costs(config_dir: Path = CONFIG_DIR) -> Costs:
-    """Read config/costs.yaml."""
-    path = config_dir / "costs.yaml"
+    """Read config/costs/gflop.yaml."""
+    path = config_dir / "costs" / "gflop.yaml"
     return validate(Costs, read_yaml(path), str(path))
 
 
