@@ -13,6 +13,7 @@ import pytest
 
 from checkout import Checkout
 from crisisweave.config.profile import Profile
+from crisisweave.datasets.demo import generate
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +35,18 @@ def methods(profile: str) -> set[str]:
 
 def test_the_small_matrix_leaves_out_no_method() -> None:
     assert methods("paper_tiny.yaml") == methods("paper.yaml")
+
+
+def test_a_dry_run_of_the_whole_matrix_counts_jobs_and_gpu_hours(tmp_path: Path) -> None:
+    checkout = Checkout.copy(tmp_path / "project", "paper")
+    # The demo has CrisisMMD's format, which is all that a plan looks at.
+    generate(tmp_path / "raw" / "CrisisMMD_v2.0", seed=0, tweets=60)
+    done = checkout.snakemake("-n", "-q", "--config", f"data_root={tmp_path / 'raw'}")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    said = re.search(r"^([\d,]+) jobs; training costs at most ([\d,]+) GPU hours$", output, re.MULTILINE)
+    assert said is not None, output
+    assert int(said[1].replace(",", "")) > 1000
 
 
 @pytest.mark.slow
