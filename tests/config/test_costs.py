@@ -71,7 +71,7 @@ def test_hours_are_passes_over_rows_by_what_a_card_does(tmp_path: Path) -> None:
     assert found.hours == pytest.approx(20 * (3 * 6126 + 998) * 40 * 0.5 / 2000 / 3600)
     assert found.unknown == ("timm:vit_base_patch16_224.augreg_in21k",)
     assert str(found) == (
-        "at most 1 GPU hours; not counted: 1 runs with timm:vit_base_patch16_224.augreg_in21k"
+        "at most 1 GPU hours; not counted: runs with timm:vit_base_patch16_224.augreg_in21k (1)"
     )
     assert str(estimate(resolved, [], COSTS)) == "less than one GPU hour"
 

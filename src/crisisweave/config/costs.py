@@ -44,7 +44,7 @@ class Estimate:
     def __str__(self) -> str:
         text = f"at most {self.hours:,.0f} GPU hours" if self.hours >= 1 else "less than one GPU hour"
         if self.unknown:
-            text += f"; not counted: {self.uncounted} runs with {', '.join(self.unknown)}"
+            text += f"; not counted: runs with {', '.join(self.unknown)} ({self.uncounted})"
         return text
 
 
