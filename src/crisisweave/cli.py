@@ -378,12 +378,11 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
 @app.command()
 def similarity(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
     """Measure how near texts and images of a data set are: own pairs, and pairs drawn at random."""
-    from crisisweave.captioning.folder import load_captioner_folder
-    from crisisweave.captioning.text_image import clip_reader, scorer_reader, text_image_similarity
+    from crisisweave.captioning.text_image import caption_reader, clip_reader, text_image_similarity
     from crisisweave.encoders.text import load_text_encoder
     from crisisweave.errors import ConfigError
-    from crisisweave.layout import Sources, captioner_folder
-    from crisisweave.seeding import best_device, seed_everything
+    from crisisweave.layout import Sources
+    from crisisweave.seeding import seed_everything
 
     resolved = _profile(profile)
     config, task = resolved.similarity, resolved.similarity_task(dataset)
@@ -391,22 +390,14 @@ def similarity(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> 
         raise ConfigError(f"{profile}: similarity.tasks does not name data set '{dataset}'; add it")
     seed_everything(0, resolved.config.threads)
     sources = Sources(dataset, task)
-    if config.captioner is not None:
-        captioner = resolved.captioner(config.captioner)
-        encoding = captioner.encodings[0]
-        folder = captioner_folder(config.captioner)
-        reader = scorer_reader(load_captioner_folder(folder, captioner, best_device()).scorer)
+    if config.clip is not None:
+        features = sources.image_features(config.clip, config.size)
+        reader = clip_reader(load_text_encoder(config.clip), features, sources.images)
     else:
-        assert config.clip is not None
-        encoding = (config.clip, config.size, 1)
-        reader = clip_reader(load_text_encoder(config.clip))
-    text_image_similarity(
-        config,
-        sources=sources,
-        features=sources.image_features(*encoding),
-        reader=reader,
-        out=sources.similarity(config.name),
-    )
+        assert config.captioner is not None
+        assert config.encoder is not None
+        reader = caption_reader(load_text_encoder(config.encoder), sources.captions(config.captioner))
+    text_image_similarity(config, sources=sources, reader=reader, out=sources.similarity(config.name))
 
 
 @app.command()

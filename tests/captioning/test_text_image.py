@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from crisisweave.captioning.text_image import (
     Reader,
+    caption_reader,
     clip_reader,
     strangers,
     summarised,
@@ -21,7 +23,8 @@ from crisisweave.captioning.text_image import (
 from crisisweave.config.similarity import SimilarityConfig
 from crisisweave.datasets.text import model_words
 from crisisweave.encoders.clip import clip_tokenizer
-from crisisweave.encoders.text import clip_text_encoder
+from crisisweave.encoders.features import text_features
+from crisisweave.encoders.text import clip_text_encoder, load_text_encoder
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import DataError
 from crisisweave.files import read_json, write_json
@@ -48,24 +51,24 @@ def _colours(toy: Toy) -> np.ndarray:
     return np.stack([store.image(row).mean(axis=(0, 1))[[0, 2]] for row in range(len(store.index))])
 
 
-READER = Reader(
-    lambda features: F.normalize(features, dim=-1),
-    lambda texts: F.normalize(
-        torch.tensor([[0.1, 1.0] if "water" in t else [1.0, 0.1] for t in texts]), dim=-1
-    ),
-)
-"""Knows the toy's rule: water is blue."""
+def _read(texts: list[str]) -> Tensor:
+    return F.normalize(torch.tensor([[0.1, 1.0] if "water" in t else [1.0, 0.1] for t in texts]), dim=-1)
 
 
-def _run(toy: Toy, tmp_path: Path, reader: Reader, features: Path) -> tuple[pd.DataFrame, Any]:
+def _reader(toy: Toy) -> Reader:
+    """Knows the toy's rule: water is blue."""
+    colours, store = torch.from_numpy(_colours(toy)).float(), ImageStore(toy.sources.images)
+    return Reader(_read, lambda ids: F.normalize(colours[store.rows(ids)], dim=-1))
+
+
+def _run(toy: Toy, tmp_path: Path, reader: Reader) -> tuple[pd.DataFrame, Any]:
     out = tmp_path / "similarity"
-    text_image_similarity(CONFIG, sources=toy.sources, features=features, reader=reader, out=out)
+    text_image_similarity(CONFIG, sources=toy.sources, reader=reader, out=out)
     return pd.read_parquet(out / "similarity.parquet"), read_json(out / "similarity.json")
 
 
 def test_own_pairs_are_nearer_than_strangers(toy: Toy, tmp_path: Path) -> None:
-    folder = _features(toy, _colours(toy))
-    table, summary = _run(toy, tmp_path, READER, folder)
+    table, summary = _run(toy, tmp_path, _reader(toy))
     assert list(table.columns) == ["instance_id", "image_of", "pair", "concordant", "similarity"]
     assert table["pair"].value_counts().to_dict() == {"own": 64, "random": 64}
     own, random = (table[table["pair"] == kind] for kind in ("own", "random"))
@@ -79,14 +82,13 @@ def test_own_pairs_are_nearer_than_strangers(toy: Toy, tmp_path: Path) -> None:
     pair = random.iloc[5]
     colours = dict(zip(ImageStore(toy.sources.images).index["instance_id"], _colours(toy), strict=True))
     text = next(row.text for row in toy.rows if row.instance_id == pair["instance_id"])
-    words, image = READER.texts([text])[0].numpy(), colours[pair["image_of"]]
+    words, image = _read([text])[0].numpy(), colours[pair["image_of"]]
     np.testing.assert_allclose(pair["similarity"], words @ image / np.linalg.norm(image), rtol=1e-5)
 
 
 def test_the_same_inputs_give_the_same_bytes(toy: Toy, tmp_path: Path) -> None:
-    folder = _features(toy, _colours(toy))
     for name in ("a", "b"):
-        _run(toy, tmp_path / name, READER, folder)
+        _run(toy, tmp_path / name, _reader(toy))
     for name in ("similarity.parquet", "similarity.json"):
         first, second = (tmp_path / each / "similarity" / name for each in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
@@ -108,7 +110,8 @@ def test_clip_s_similarity_is_open_clip_s_own(toy: Toy, tmp_path: Path) -> None:
     with torch.no_grad():
         images = clip.encode_image(pixels.permute(0, 3, 1, 2) / 255)
     folder = _features(toy, images.numpy())
-    table, _ = _run(toy, tmp_path, clip_reader(clip_text_encoder(clip, clip_tokenizer())), folder)
+    reader = clip_reader(clip_text_encoder(clip, clip_tokenizer()), folder, toy.sources.images)
+    table, _ = _run(toy, tmp_path, reader)
     rows = {name: i for i, name in enumerate(ImageStore(toy.sources.images).index["instance_id"])}
     texts = {row.instance_id: " ".join(model_words(row.text)) for row in toy.rows}
     with torch.no_grad():
@@ -116,6 +119,26 @@ def test_clip_s_similarity_is_open_clip_s_own(toy: Toy, tmp_path: Path) -> None:
     expected = F.cosine_similarity(words, images[[rows[name] for name in table["image_of"]]])
     np.testing.assert_allclose(table["similarity"], expected, atol=1e-5)
     assert table["similarity"].std() > 0.01, "cosines that never vary prove nothing"
+
+
+def test_captions_are_read_as_the_texts_are(toy: Toy, tmp_path: Path) -> None:
+    encoder = load_text_encoder("package:minilm")
+    reader = caption_reader(encoder, toy.sources.captions("toy"))
+    table, summary = _run(toy, tmp_path, reader)
+    # The toy's chosen captions say "blue water" or "red ground".
+    assert summary["groups"]["own"]["mean"] > summary["groups"]["random"]["mean"] + 0.05
+    texts = {row.instance_id: " ".join(model_words(row.text)) for row in toy.rows}
+    pair = table.iloc[70]
+    said = "blue water" if "water" in texts[pair["image_of"]] else "red ground"
+    tokens = encoder.tokenise([texts[pair["instance_id"]].split(), said.split()]).pad(np.arange(2))
+    with torch.no_grad():
+        words, caption = text_features(encoder.eval(), tokens, "mean")
+    expected = F.cosine_similarity(words, caption, dim=0)
+    assert pair["similarity"] == pytest.approx(expected.item(), abs=1e-5)
+    with pytest.raises(DataError, match="has no caption of nobody; run `crisisweave captions` again"):
+        reader.images(["nobody"])
+    with pytest.raises(DataError, match="holds no captions; run `crisisweave captions` first"):
+        caption_reader(encoder, tmp_path)
 
 
 def test_strangers_are_of_another_tweet() -> None:
@@ -147,8 +170,13 @@ def test_groups_are_by_what_is_known_of_a_pair() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"clip": "open_clip:ViT-B-32/openai", "captioner": "demo_prefix"}, {"clip": "package:minilm"}],
+    [
+        {},
+        {"clip": "open_clip:ViT-B-32/openai", "captioner": "demo_prefix"},
+        {"clip": "package:minilm"},
+        {"captioner": "demo_prefix"},
+    ],
 )
 def test_a_similarity_is_clip_s_or_a_captioner_s(values: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"give either 'clip' or 'captioner'|should match pattern"):
+    with pytest.raises(ValueError, match=r"give either 'clip'|should match pattern|belong together"):
         SimilarityConfig.model_validate({"name": "x", "title": "X", "source": SOURCE, **values})

@@ -148,10 +148,11 @@ def _set(*path: object, value: object) -> object:
             _set("similarity", "tasks", value={"demo": "humanitarin"}),
             "did you mean 'humanitarian'",
         ),
+        ("similarity/demo_captions", _set("captioner", value="clip_cc"), "is not trained by the workflow"),
         (
-            "similarity/demo_dual_encoder",
-            _set("captioner", value="clip_cc"),
-            "is not trained by the workflow",
+            "similarity/demo_captions",
+            _set("encoder", value=None),
+            "'captioner' and 'encoder' belong together",
         ),
         (
             "default",

@@ -276,32 +276,38 @@ def caption_inputs(wildcards):
     return inputs
 
 
+def similarity_tasks():
+    """(data set, task) whose texts and images are compared."""
+    asked = PROFILE.config.similarity
+    return [] if asked is None else list(asked.tasks.items())
+
+
 def similarity_config(wildcards):
     """What measures the similarity of texts and images, without what it says to the reader."""
     return stated(PROFILE.similarity, exclude=DESCRIPTIVE)
 
 
-def similarity_encoding():
-    """Encoder, size and grid of the image features that are compared with texts."""
+def similarity_encodings():
+    """Encoder, size and grid of the image features from which texts and images are compared."""
     settings = PROFILE.similarity
     if settings.captioner is not None:
-        return PROFILE.captioner(settings.captioner).encodings[0]
-    return settings.clip, settings.size, 1
+        return PROFILE.captioner(settings.captioner).encodings
+    return [(settings.clip, settings.size, 1)]
 
 
 def similarity_inputs(wildcards):
-    """Texts and image features to compare, and the captioner whose scorer compares them where it is one."""
-    dataset = wildcards.dataset
-    slug = image_slug(*similarity_encoding())
-    inputs = {
-        "instances": prepared(dataset, [wildcards.task]),
+    """Texts, and the image features or captions that they are compared with."""
+    settings, dataset = PROFILE.similarity, wildcards.dataset
+    texts = {"instances": prepared(dataset, [wildcards.task])}
+    if settings.captioner is not None:
+        folder = f"data/captions/{dataset}/{settings.captioner}"
+        return {**texts, "captions": f"{folder}/captions.parquet"}
+    slug = image_slug(*similarity_encodings()[0])
+    return {
+        **texts,
         "features": f"data/features/{dataset}/{slug}/features.npy",
         "index": f"data/images/{dataset}/index.parquet",
     }
-    captioner = PROFILE.similarity.captioner
-    if captioner is not None:
-        inputs["captioner"] = f"data/captioners/{captioner}/model.safetensors"
-    return inputs
 
 
 def run_inputs(wildcards):
@@ -527,14 +533,9 @@ def image_feature_sets():
                     if captioner.training is not None:
                         source = captioner.training.dataset
                         sets[source, image_slug(*encoding)] = encoding
-    if PROFILE.similarity is not None:
-        encoding = similarity_encoding()
-        captioner = PROFILE.similarity.captioner
-        for dataset in PROFILE.config.similarity.tasks:
+    for dataset, _ in similarity_tasks():
+        for encoding in similarity_encodings():
             sets[dataset, image_slug(*encoding)] = encoding
-        if captioner is not None:
-            source = PROFILE.captioner(captioner).training.dataset
-            sets[source, image_slug(*encoding)] = encoding
     return sets
 
 
@@ -709,12 +710,6 @@ def captioner_tasks():
                 scored = PROFILE.scored_caption_tasks(dataset, name)
                 tasks += [(dataset, task) for task in scored]
     return tasks
-
-
-def similarity_tasks():
-    """(data set, task) whose texts and images are compared."""
-    asked = PROFILE.config.similarity
-    return [] if asked is None else list(asked.tasks.items())
 
 
 PREPARED = [

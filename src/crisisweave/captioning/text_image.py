@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crisisweave.captioning.pair_groups import by_group
-from crisisweave.captioning.similarity import Scorer
 from crisisweave.config.similarity import SimilarityConfig
 from crisisweave.datasets.tables import read_instances
 from crisisweave.datasets.text import model_words
@@ -32,26 +31,27 @@ from crisisweave.progress import track
 from crisisweave.seeding import best_device
 
 BATCH = 64
+LONGEST = 128
+"""Tokens of a tweet or a caption, where the encoder itself does not say how many it reads."""
 QUARTILES = (0.25, 0.5, 0.75)
 
 
 class Reader(NamedTuple):
-    """What brings images and texts into one space.
+    """What brings texts and images into one space.
 
     Attributes:
-        images: features (n, …) → unit vectors (n, d).
         texts: texts → unit vectors (n, d).
+        images: instances → unit vectors (n, d) of their images.
     """
 
-    images: Callable[[Tensor], Tensor]
     texts: Callable[[list[str]], Tensor]
+    images: Callable[[list[str]], Tensor]
 
 
 def text_image_similarity(
     config: SimilarityConfig,
     *,
     sources: Sources,
-    features: Path,
     reader: Reader,
     out: Path,
     seed: int = 0,
@@ -61,8 +61,7 @@ def text_image_similarity(
     Args:
         config: what measures.
         sources: the data set and the task whose rows are paired.
-        features: folder of the image features that the reader reads.
-        reader: of images and texts.
+        reader: of texts and images.
         out: folder to write.
         seed: of the random pairs.
 
@@ -71,9 +70,6 @@ def text_image_similarity(
     """
     frame, _ = read_instances(sources.prepared)
     frame = frame[frame["image_path"].notna()].reset_index(drop=True)
-    store = ImageStore(sources.images)
-    stored = read_features(features, len(store.index))
-    rows = store.rows(list(frame["instance_id"]))
     texts = [" ".join(model_words(text)) for text in frame["text"]]
     order = np.argsort([len(text) for text in texts], kind="stable")
     read: list[Tensor] = []
@@ -82,7 +78,7 @@ def text_image_similarity(
         for start in track(range(0, len(order), BATCH), f"compare texts and images ({config.name})"):
             block = order[start : start + BATCH]
             read.append(reader.texts([texts[i] for i in block]).float().cpu())
-            seen.append(reader.images(torch.from_numpy(stored[rows[block]])).float().cpu())
+            seen.append(reader.images(list(frame["instance_id"].iloc[block])).float().cpu())
     back = np.argsort(order)
     words, images = torch.cat(read)[back], torch.cat(seen)[back]
     others = strangers(frame["tweet_id"].to_numpy(), seed)
@@ -143,26 +139,53 @@ def summarised(table: pd.DataFrame) -> dict[str, Mapping[str, float]]:
     return found
 
 
-def clip_reader(encoder: TextEncoder) -> Reader:
-    """How CLIP reads its own image embeddings, and, by its text half, texts."""
+def clip_reader(encoder: TextEncoder, features: Path, images: Path) -> Reader:
+    """CLIP's text half, beside its image embeddings.
+
+    Args:
+        encoder: the text half.
+        features: folder of the image embeddings.
+        images: folder of the image store.
+
+    Raises:
+        DataError: there are no such features.
+    """
+    store = ImageStore(images)
+    stored = read_features(features, len(store.index))
+    assert encoder.longest is not None
+    return Reader(
+        _text_reader(encoder, "end", encoder.longest),
+        lambda ids: F.normalize(torch.from_numpy(stored[store.rows(ids)]).float(), dim=-1),
+    )
+
+
+def caption_reader(encoder: TextEncoder, captions: Path) -> Reader:
+    """A text encoder that reads, for an image, its chosen caption.
+
+    Raises:
+        DataError: there are no captions, or not of all images.
+    """
+    if not (captions / "captions.parquet").is_file():
+        raise DataError(f"{captions}: holds no captions; run `crisisweave captions` first")
+    table = pd.read_parquet(captions / "captions.parquet", filters=[("chosen", "==", True)])
+    said = dict(zip(table["instance_id"], table["caption"], strict=True))
+    texts = _text_reader(encoder, "mean", LONGEST)
+
+    def images(ids: list[str]) -> Tensor:
+        if missing := [name for name in ids if name not in said]:
+            raise DataError(f"{captions}: has no caption of {missing[0]}; run `crisisweave captions` again")
+        return texts([said[name] for name in ids])
+
+    return Reader(texts, images)
+
+
+def _text_reader(encoder: TextEncoder, pooling: str, longest: int) -> Callable[[list[str]], Tensor]:
     device = best_device()
     encoder = encoder.eval().to(device)
-    assert encoder.longest is not None
 
-    def embed_texts(texts: list[str]) -> Tensor:
-        lists = encoder.tokenise([text.split() for text in texts], max_tokens=encoder.longest or 0)
+    def read(texts: list[str]) -> Tensor:
+        lists = encoder.tokenise([text.split() for text in texts], max_tokens=longest)
         tokens = lists.pad(np.arange(len(texts))).to(device)
-        return F.normalize(pool(encoder(tokens), tokens.mask, "end"), dim=-1)
+        return F.normalize(pool(encoder(tokens), tokens.mask, pooling), dim=-1)
 
-    return Reader(lambda features: F.normalize(features.float(), dim=-1), embed_texts)
-
-
-def scorer_reader(scorer: Scorer) -> Reader:
-    """How the scorer of a captioner reads image features (n, d) or (n, cells, d), and texts."""
-    device = next(scorer.parameters()).device
-
-    def embed_images(features: Tensor) -> Tensor:
-        cells = features if features.ndim == 3 else features[:, None, :]
-        return scorer.embed_images(cells.to(device))
-
-    return Reader(embed_images, scorer.embed_texts)
+    return read

@@ -212,9 +212,9 @@ class Profile:
         self._check_names("dataset_override", self.config.dataset_override, self._known("datasets"))
         self._check_names("captioner_override", self.config.captioner_override, self._known("captioners"))
         self._check_names("joint_override", self.config.joint_override, self._known("joint"))
+        self.similarity: SimilarityConfig | None = None
         for experiment in self.config.experiments:
             self._check(experiment)
-        self.similarity: SimilarityConfig | None = None
         if self.config.similarity is not None:
             self.similarity = self._checked_similarity(self.config.similarity)
 
@@ -451,8 +451,10 @@ class Profile:
         return list(dict.fromkeys(names))
 
     def captioners_of(self, dataset: str) -> list[str]:
-        """Captioners whose captions of a data set some run reads."""
+        """Captioners whose captions of a data set some run reads, or that are compared with texts."""
         names = []
+        if self.similarity is not None and self.similarity_task(dataset) is not None:
+            names += [name for name in (self.similarity.captioner,) if name is not None]
         for run in self.runs():
             name = self.method(run.dataset, run.task, run.method).captioner
             targets = [self.transfer(t).dataset for t in self.transfers_of(run)]

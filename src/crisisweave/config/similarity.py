@@ -11,7 +11,7 @@ from crisisweave.config.strict import StrictModel, load_named
 
 
 class SimilarityConfig(StrictModel):
-    """CLIP, or where there is none the dual encoder by which a captioner of the workflow chooses captions."""
+    """CLIP, or where there is none a text encoder that compares the tweet with the image's caption."""
 
     name: str
     title: str
@@ -22,12 +22,16 @@ class SimilarityConfig(StrictModel):
     size: int = Field(default=224, ge=8, le=1024)
     """CLIP only: pixels of the square input."""
     captioner: str | None = None
-    """Name of a captioner that is trained by the workflow."""
+    """Name of a file in config/captioners/: the image is what its caption says."""
+    encoder: str | None = None
+    """With `captioner`: the text encoder that reads tweets and captions; its token states are averaged."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> SimilarityConfig:
         if (self.clip is None) == (self.captioner is None):
             raise ValueError("give either 'clip' or 'captioner'")
+        if (self.captioner is None) != (self.encoder is None):
+            raise ValueError("'captioner' and 'encoder' belong together: give both or neither")
         return self
 
 

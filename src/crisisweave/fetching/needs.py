@@ -78,8 +78,8 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
             for needed in _parts_for(config, source, list(dict.fromkeys(tasks)), data_root):
                 _join(parts, needed)
     encoders, files = [], []
-    if profile.similarity is not None and profile.similarity.clip is not None:
-        encoders.append(profile.similarity.clip)
+    if profile.similarity is not None:
+        encoders.append(str(profile.similarity.clip or profile.similarity.encoder))
     for run in profile.runs():
         method = profile.method(run.dataset, run.task, run.method)
         encoders += [use.name for use in (method.text, method.image) if use is not None]
