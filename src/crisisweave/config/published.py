@@ -128,13 +128,15 @@ class _TableEntry(StrictModel):
 
 
 class PublishedFigure(StrictModel):
-    """A published figure that has no counterpart yet."""
+    """A published figure."""
 
     title: str
     about: str
     """What it shows in the source."""
     needs: str
     """What it takes to make it."""
+    ours: str = ""
+    """Where the report shows its counterpart, when what it takes was run; empty: nowhere yet."""
 
 
 class _Contents(StrictModel):
