@@ -127,6 +127,12 @@ def _starts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[st
         encoders += [image["encoder"] for image in read if image]
         hub = captioning["generator"]
         encoders += [f"hub:{hub['repository']}@{hub['revision']}"] if hub else []
+    for part in (config.get("lxmert"), config.get("regions")):
+        for key in ("hub", "language", "detector", "encoder"):
+            model = (part or {}).get(key)
+            encoders.append(
+                f"hub:{model['repository']}@{model['revision']}" if isinstance(model, Mapping) else model
+            )
     if joint and joint["hub"]:
         encoders.append(f"hub:{joint['hub']['repository']}@{joint['hub']['revision']}")
     if joint:
