@@ -82,6 +82,18 @@ def test_image_vectors_are_those_of_open_clip(clip: Any) -> None:
     assert encoder.dim == expected.shape[1] == 24
 
 
+def test_half_precision_gives_nearly_the_same_vectors(clip: Any, text: TextEncoder) -> None:
+    tokens = text.tokenise([["water", "here"], ["no"]], max_tokens=77).pad(np.arange(2))
+    image = clip_image_encoder(clip).eval()
+    pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = (text_features(text, tokens, "end"), image(pixels).float())
+    with torch.no_grad():
+        full = (text_features(text, tokens, "end"), image(pixels))
+    for found, expected in zip(half, full, strict=True):
+        assert torch.allclose(found, expected, atol=0.05 * float(expected.abs().max()))
+
+
 def test_every_parameter_of_a_tuned_clip_learns(clip: Any, text: TextEncoder) -> None:
     image = clip_image_encoder(clip)
     tokens = text.tokenise([["water", "here"]], max_tokens=77).pad(np.arange(1))
