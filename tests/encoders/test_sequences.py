@@ -110,6 +110,12 @@ def test_an_encoder_without_parts_is_explained() -> None:
         encoder.sequence(_pixels())
 
 
+def test_a_map_of_another_width_than_the_vector_is_explained() -> None:
+    encoder = ImageEncoder(torch.nn.Flatten(), 5, HALF, Views(lambda pixels: pixels))
+    with pytest.raises(ConfigError, match="map is 3 wide and its vector 5: take another"):
+        encoder.sequence(_pixels())
+
+
 @pytest.mark.parametrize("name", ["tiny:vit", "timm:test_vit", "timm:test_resnet"])
 def test_an_exported_encoder_comes_back_with_its_sequences(tmp_path: Path, name: str) -> None:
     torch.manual_seed(0)

@@ -88,7 +88,7 @@ class ImageEncoder(nn.Module):
         mean.
 
         Raises:
-            ConfigError: the encoder gives neither.
+            ConfigError: the encoder gives neither, or a map of another width than its vector.
         """
         if self._views.tokens is not None:
             return self._views.tokens(self._normalised(pixels))
@@ -97,7 +97,13 @@ class ImageEncoder(nn.Module):
                 "this image encoder gives one vector of each image and no sequence: take another for methods "
                 "that read sequences"
             )
-        return after_mean(self._views.feature_map(self._normalised(pixels)).flatten(2).transpose(1, 2))
+        cells = self._views.feature_map(self._normalised(pixels)).flatten(2).transpose(1, 2)
+        if cells.shape[2] != self.dim:
+            raise ConfigError(
+                f"this image encoder's map is {cells.shape[2]} wide and its vector {self.dim}: take another "
+                f"for methods that read sequences"
+            )
+        return after_mean(cells)
 
     def patches(self, pixels: Tensor, patch: int) -> Tensor:
         """Pixels (B, H, W, 3) → features (B, P, D) of patches, row by row, each seen alone.
