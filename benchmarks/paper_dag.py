@@ -28,15 +28,8 @@ LIMIT_S = 10
 
 def plan(data_root: Path) -> tuple[str, float, float]:
     """What Snakemake says, wall seconds, processor seconds."""
-    command = [
-        SNAKEMAKE,
-        "-n",
-        "-q",
-        "--configfile",
-        "config/paper.yaml",
-        "--config",
-        f"data_root={data_root}",
-    ]
+    given = ["--configfile", "config/paper.yaml", "--config", f"data_root={data_root}"]
+    command = [str(SNAKEMAKE), "-n", "-q", *given]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
