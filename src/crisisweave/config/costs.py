@@ -1,4 +1,4 @@
-"""What a profile's training would cost, by `config/costs/gflop.yaml`: worked out from arithmetic, not measured."""
+"""What a profile's training would cost, by `config/costs/gflop.yaml`: arithmetic, not measurement."""
 
 from __future__ import annotations
 
