@@ -11,11 +11,12 @@ from PIL import Image
 from crisisweave.config.dataset import DatasetConfig
 from crisisweave.config.joint import JointConfig
 from crisisweave.config.method import MethodConfig
+from crisisweave.config.regions import Regions
 from crisisweave.config.run import RunConfig
 from crisisweave.datasets.tables import Instance, as_frame, read_instances
 from crisisweave.datasets.text import words
 from crisisweave.files import write_json, write_parquet
-from crisisweave.images.store import build_store
+from crisisweave.images.store import ImageStore, build_store
 from crisisweave.layout import Sources
 from crisisweave.rationales.labels import RationaleLabel, write_labels
 
@@ -77,6 +78,7 @@ class Toy:
         write_prepared(self.rows, self.sources.prepared)
         self._write_images()
         self._write_captions()
+        self._write_regions()
 
     def _write_images(self) -> None:
         raw = self.root / "raw" / "toy"
@@ -128,6 +130,20 @@ class Toy:
             for rank in (0, 1)
         ]
         write_parquet(self.sources.captions("toy") / "captions.parquet", pd.DataFrame(records))
+
+    def _write_regions(self) -> None:
+        """Three regions of each image as if a detector had found them: their boxes and colours."""
+        store = ImageStore(self.sources.images)
+        generator = np.random.default_rng(0)
+        boxes = np.sort(generator.random((len(store.index), 3, 2, 2)), axis=2).reshape(-1, 3, 4)
+        vectors = generator.random((len(boxes), 3, 8)) / 4
+        for row, shown in enumerate(vectors):
+            shown[:, :3] += store.image(row).mean(axis=(0, 1)) / 255
+        folder = self.sources.regions(Regions.model_validate(REGIONS))
+        folder.mkdir(parents=True)
+        np.save(folder / "features.npy", vectors.astype(np.float16))
+        np.save(folder / "boxes.npy", boxes.astype(np.float32))
+        write_json(folder / "features.json", {"encoder": "toy"})
 
     def write_truth(self) -> None:
         """Rationale labels: the words that tell the classes apart."""
@@ -189,17 +205,47 @@ TINY_IMAGE = {"name": "tiny:conv", "size": 32}
 TRAINING = {"lr": 2e-3, "batch_size": 8, "epochs": 12, "patience": 12, "warmup": 0.0}
 
 
+BOTH = {"inputs": ["text", "image"], "text": TINY_TEXT, "image": TINY_IMAGE}
+TOKENS = {"image": {"name": "tiny:vit", "size": 32}}
+REGIONS = {"detector": "tiny:detr", "boxes": 3, "size": 32, "width": 8}
 JOINT = {"inputs": ["text", "image"], "joint": "toy"}
 RATIONALES = {"labels": "truth", "hidden": 8, "alpha": 1.0}
 METHODS: dict[str, dict[str, object]] = {
     "text": {"inputs": ["text"], "text": TINY_TEXT},
     "image": {"inputs": ["image"], "image": TINY_IMAGE},
-    "concat": {"inputs": ["text", "image"], "text": TINY_TEXT, "image": TINY_IMAGE},
+    "text_cnn": {
+        "inputs": ["text"],
+        "text": TINY_TEXT,
+        # Windows shorter and longer than any text.
+        "convolution": {"windows": [1, 2, 40], "filters": 16},
+    },
+    "concat": BOTH,
+    "cross_attention": BOTH,
+    "co_attention": BOTH,
+    "transformer_fusion": {**BOTH, **TOKENS, "fusion": {"layers": 2, "heads": 4}},
+    "bottleneck": {
+        "family": "transformer_fusion",
+        **BOTH,
+        **TOKENS,
+        "fusion": {"layers": 2, "heads": 4, "bottleneck": 3, "width": 32},
+    },
     "cmb": {
         "inputs": ["text", "caption"],
         "text": TINY_TEXT,
         "captioner": "toy",
         "head": {"hidden": 16, "dropout": 0.1},
+    },
+    "marmot": {
+        "inputs": ["text", "image", "caption"],
+        "text": TINY_TEXT,
+        "image": TINY_IMAGE,
+        "captioner": "toy",
+        "head": {"hidden": 16, "dropout": 0.1},
+    },
+    "lxmert": {
+        "inputs": ["text", "image"],
+        "lxmert": {"language": "tiny:bert", "relation_layers": 1, "cross_layers": 2},
+        "regions": REGIONS,
     },
     "joint": JOINT,
     "joint_text": {"family": "joint", "inputs": ["text"], "text": TINY_TEXT, "masking": 0.5},

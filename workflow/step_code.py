@@ -27,8 +27,10 @@ CONFIRMED = Path(__file__).with_name("step_code.json")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "features": ("features", "text_features"),
     "predict-splits": ("predict_splits",),
+    "read-partly": ("read_partly",),
     "evaluate-rationales": ("evaluate_rationales",),
     "patch-features": ("patch_features",),
+    "region-features": ("region_features",),
     "tagger": ("train_tagger",),
     "rationale-labels": ("labels",),
 }

@@ -111,9 +111,10 @@ def _run(profile: Profile, dataset: str, task: str, method: str, seed: int) -> t
 def _must_be_trained(config: RunConfig) -> None:
     from crisisweave.errors import ConfigError
 
-    if config.method.is_decision:
+    if not config.method.is_trained:
+        step = "combine" if config.method.is_decision else "read-partly"
         raise ConfigError(
-            f"method '{config.method.name}' has no weights of its own; use `crisisweave combine` for it"
+            f"method '{config.method.name}' has no weights of its own; use `crisisweave {step}` for it"
         )
 
 
@@ -193,16 +194,23 @@ def features(
     size: Annotated[int, typer.Option(help="Pixels of the square input.")],
     grid: Annotated[int, typer.Option(help="Cells along a side; 1 is one vector per image.")] = 1,
     profile: ProfilePath = DEFAULT_PROFILE,
+    data_root: DataRoot = DEFAULT_ROOT,
 ) -> None:
-    """Encode every image once with a frozen encoder."""
-    from crisisweave.encoders.features import encode_images
+    """Encode every image once with a frozen encoder, or put features together that were made elsewhere."""
+    from crisisweave.encoders.features import encode_images, gather_given
+    from crisisweave.encoders.given import given_folder
+    from crisisweave.encoders.names import parse
     from crisisweave.images.store import ImageStore
     from crisisweave.layout import Sources
     from crisisweave.seeding import seed_everything
 
     seed_everything(0, _profile(profile).config.threads)
     out = Sources(dataset, "").image_features(encoder, size, grid)
-    encode_images(ImageStore(DATA / "images" / dataset), encoder, size, grid, out)
+    store, name = ImageStore(DATA / "images" / dataset), parse(encoder)
+    if name.kind == "given":
+        gather_given(store, encoder, size, grid, given_folder(name, dataset, data_root), out)
+    else:
+        encode_images(store, encoder, size, grid, out)
 
 
 @app.command("patch-features")
@@ -221,6 +229,31 @@ def patch_features(dataset: DatasetName, joint: JointName, profile: ProfilePath 
     seed_everything(0, resolved.config.threads)
     sources = Sources(dataset, "")
     encode_patches(ImageStore(sources.images), patches, sources.patch_features(patches))
+
+
+@app.command("region-features")
+def region_features(
+    dataset: DatasetName,
+    method: MethodName,
+    run_dataset: Annotated[str | None, typer.Option(help="Where the method is run; default: here.")] = None,
+    run_task: Annotated[str | None, typer.Option(help="Where the method is run.")] = None,
+    profile: ProfilePath = DEFAULT_PROFILE,
+) -> None:
+    """Find the regions of every image once, as a method reads them; goes on from where it was cut off."""
+    from crisisweave.encoders.region_step import find_regions
+    from crisisweave.errors import ConfigError
+    from crisisweave.layout import Sources
+    from crisisweave.seeding import seed_everything
+
+    resolved = _profile(profile)
+    where = run_dataset or dataset
+    task = run_task or resolved.tasks_of(where)[0]
+    regions = resolved.method(where, task, method).regions
+    if regions is None or regions.detector is None:
+        raise ConfigError(f"method '{method}' reads no regions of a detector, so there is nothing to find")
+    seed_everything(0, resolved.config.threads)
+    sources = Sources(dataset, "")
+    find_regions(sources.images, regions, sources.regions(regions))
 
 
 @app.command("text-features")
@@ -271,10 +304,9 @@ def captioner(
         return
     source = resolved.dataset(config.training.dataset)
     sources = [Sources(source.name, task) for task in config.training.tasks]
-    image = config.image
     train_captioner(
         config,
-        features=sources[0].image_features(image.encoder, image.size, image.grid) / "features.npy",
+        features=sources[0].image_features(*config.encodings[0]) / "features.npy",
         index=sources[0].images / "index.parquet",
         truth=DATA / source.folder / "truth" / "images.jsonl",
         splits=read_splits(s.prepared / "instances.parquet" for s in sources),
@@ -329,17 +361,43 @@ def captions(dataset: DatasetName, captioner: CaptionerName, profile: ProfilePat
         truth = DATA / source.folder / "truth" / "images.jsonl"
         tasks = resolved.scored_caption_tasks(dataset, captioner)
         splits = read_splits(Sources(dataset, t).prepared / "instances.parquet" for t in tasks)
-    image = config.image
+    read = [sources.image_features(*encoding) / "features.npy" for encoding in config.encodings]
     caption(
         config,
         captioner=captioner_folder(captioner),
-        features=sources.image_features(image.encoder, image.size, image.grid) / "features.npy",
+        features=None if config.image is None else read[0],
         index=sources.images / "index.parquet",
         out=sources.captions(captioner),
+        scorer_features=None if config.scorer_image is None else read[-1],
         truth=truth,
         splits=splits,
         threads=resolved.config.threads,
     )
+
+
+@app.command()
+def similarity(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
+    """Measure how near texts and images of a data set are: own pairs, and pairs drawn at random."""
+    from crisisweave.captioning.text_image import caption_reader, clip_reader, text_image_similarity
+    from crisisweave.encoders.text import load_text_encoder
+    from crisisweave.errors import ConfigError
+    from crisisweave.layout import Sources
+    from crisisweave.seeding import seed_everything
+
+    resolved = _profile(profile)
+    config, task = resolved.similarity, resolved.similarity_task(dataset)
+    if config is None or task is None:
+        raise ConfigError(f"{profile}: similarity.tasks does not name data set '{dataset}'; add it")
+    seed_everything(0, resolved.config.threads)
+    sources = Sources(dataset, task)
+    if config.clip is not None:
+        features = sources.image_features(config.clip, config.size)
+        reader = clip_reader(load_text_encoder(config.clip), features, sources.images)
+    else:
+        assert config.captioner is not None
+        assert config.encoder is not None
+        reader = caption_reader(load_text_encoder(config.encoder), sources.captions(config.captioner))
+    text_image_similarity(config, sources=sources, reader=reader, out=sources.similarity(config.name))
 
 
 @app.command()
@@ -586,6 +644,33 @@ def combine(
     step(config, text, image, run.folder / place, write_config=target is None)
 
 
+@app.command("read-partly")
+def read_partly(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    target: Annotated[str | None, typer.Option(help="Read the rows of a transfer target.")] = None,
+) -> None:
+    """Score a trained model that reads tweet and caption on one of the two alone; nothing is trained."""
+    from crisisweave.config.profile import Run
+    from crisisweave.errors import ConfigError
+    from crisisweave.layout import Sources
+    from crisisweave.training.partial import read_partly as step
+
+    resolved = _profile(profile)
+    run, config = _run(resolved, dataset, task, method, seed)
+    if config.method.model_of is None:
+        raise ConfigError(f"method '{method}' is no partial reading of another method's model")
+    whole = Run(dataset, task, config.method.model_of, seed).folder
+    if target is None:
+        step(config, whole, Sources(dataset, task), run.folder)
+        return
+    scored = _target(resolved, run, target)
+    step(config, whole, Sources(scored.dataset, scored.task), run.folder / "transfer" / target, scored)
+
+
 @app.command()
 def evaluate(
     dataset: DatasetName,
@@ -628,7 +713,7 @@ def aggregate(profile: ProfilePath = DEFAULT_PROFILE) -> None:
         scored = [run.folder]
         scored += [run.folder / "transfer" / target for target in resolved.transfers_of(run)]
         folders += scored
-        if not method.is_decision:
+        if method.is_trained:
             histories.append(run.folder / "history.csv")
         if method.rationales is not None:
             explained += scored
@@ -667,6 +752,11 @@ def report(
         audits=[DATA / "audit" / n for n in names],
         stores=[Sources(n, "").images for n in names if "image" in configs[n].modalities],
         captions=[Sources(n, "").captions(c) for n in names for c in resolved.captioners_of(n)],
+        similarities=[
+            Sources(n, task).similarity(resolved.similarity.name)
+            for n in names
+            if resolved.similarity is not None and (task := resolved.similarity_task(n)) is not None
+        ],
         about={
             n: About(
                 config.title,
@@ -691,6 +781,7 @@ def report(
             for n in sorted({key[0] for key in explained})
             if configs[n].generated
         },
+        baselines=resolved.config.report.baselines,
     )
 
 

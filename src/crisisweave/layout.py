@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from crisisweave.config.joint import Patches
 from crisisweave.config.method import EncoderUse, MethodConfig
+from crisisweave.config.regions import Regions
 from crisisweave.encoders.names import parse
 
 
@@ -19,6 +21,17 @@ def patch_slug(patches: Patches) -> str:
     """Folder name of the features of patches that are each seen alone."""
     assert patches.encoder is not None
     return f"{parse(patches.encoder).slug}-{patches.size}-{patches.patch}"
+
+
+def region_slug(regions: Regions) -> str:
+    """Folder name of the regions that a detector finds."""
+    assert regions.detector is not None
+    if isinstance(regions.detector, str):
+        name = parse(regions.detector).slug
+    else:
+        revision = (regions.detector.revision or "unpinned")[:12]
+        name = f"{re.sub(r'[^A-Za-z0-9_.]+', '-', regions.detector.repository)}-{revision}"
+    return f"{name}-{regions.size}-{regions.boxes}"
 
 
 def text_slug(use: EncoderUse, max_tokens: int) -> str:
@@ -42,8 +55,8 @@ class Sources:
     Args:
         dataset: name of the data set.
         task: its task.
-        data: folder that holds `prepared/`, `images/`, `features/`, `patch-features/`, `captions/` and
-            `rationales/`.
+        data: folder that holds `prepared/`, `images/`, `features/`, `patch-features/`, `region-features/`,
+            `captions/`, `similarity/` and `rationales/`.
     """
 
     def __init__(self, dataset: str, task: str, data: Path = Path("data")):
@@ -53,8 +66,10 @@ class Sources:
         self.images = data / "images" / dataset
         self._image_features = data / "features" / dataset
         self._patch_features = data / "patch-features" / dataset
+        self._region_features = data / "region-features" / dataset
         self._text_features = data / "text-features" / dataset / task
         self._captions = data / "captions" / dataset
+        self._similarity = data / "similarity" / dataset / task
         self._rationales = data / "rationales" / dataset / task
 
     def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:
@@ -65,6 +80,12 @@ class Sources:
         """Folder of the features of patches that are each seen alone."""
         return self._patch_features / patch_slug(patches)
 
+    def regions(self, regions: Regions) -> Path:
+        """Folder of what is known of an image's regions: of a grid, the features of its cells."""
+        if regions.encoder is not None:
+            return self.image_features(regions.encoder, regions.size, regions.cells)
+        return self._region_features / region_slug(regions)
+
     def rationales(self, labels: str) -> Path:
         """File of a source's rationale labels."""
         return self._rationales / f"{labels}.jsonl"
@@ -73,6 +94,10 @@ class Sources:
         """Folder of the method's frozen text encoder's features."""
         assert config.text is not None
         return self._text_features / text_slug(config.text, config.max_tokens)
+
+    def similarity(self, scorer: str) -> Path:
+        """Folder of the similarities of texts and images."""
+        return self._similarity / scorer
 
     def captions(self, captioner: str) -> Path:
         """Folder of a captioner's captions."""

@@ -58,11 +58,11 @@ def test_a_published_model_is_named_by_its_revision() -> None:
     values = {**joint_config().model_dump(), "training": None, "transformer": None, "hub": HUB}
     hub = JointConfig.model_validate(values).hub
     assert hub is not None
-    assert hub.encoder_name("toy") == f"hub:somebody/vilt@{'0' * 40}"
+    assert hub.encoder_name("config/joint/toy.yaml: hub") == f"hub:somebody/vilt@{'0' * 40}"
     with pytest.raises(
         ConfigError, match=r"^config/joint/toy.yaml: hub.revision is null; fill in the commit"
     ):
-        hub.model_copy(update={"revision": None}).encoder_name("toy")
+        hub.model_copy(update={"revision": None}).encoder_name("config/joint/toy.yaml: hub")
 
 
 def test_a_file_s_values_are_read_with_changes_over_them(tmp_path: Path) -> None:

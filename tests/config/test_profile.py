@@ -141,11 +141,64 @@ def _set(*path: object, value: object) -> object:
             "sends 'not_humanitarian' to 'not_human'",
         ),
         ("captioners/demo_prefix", _set("training", "dataset", value="crisismmd"), "no reference captions"),
+        ("default", _set("similarity", "scorer", value="clip_b23"), "did you mean 'clip_b32'"),
+        ("default", _set("similarity", "tasks", value={"humaid": "x"}), "'humaid', on which nothing is run"),
+        (
+            "default",
+            _set("similarity", "tasks", value={"demo": "humanitarin"}),
+            "did you mean 'humanitarian'",
+        ),
+        ("similarity/demo_captions", _set("captioner", value="clip_cc"), "is not trained by the workflow"),
+        (
+            "similarity/demo_captions",
+            _set("encoder", value=None),
+            "'captioner' and 'encoder' belong together",
+        ),
+        (
+            "default",
+            _set("dataset_override", value={"demo": {"modalities": ["text"]}}),
+            "data set demo is used",
+        ),
     ],
 )
 def test_a_mistake_is_explained(project: Path, name: str, edit: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         _edited(project, name, edit)
+
+
+LXMERT = {"hub": None, "language": "tiny:bert"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lxmert": {"layers": 1}}, "unknown key 'lxmert.layers'"),
+        ({"lxmert": {"language": "tiny:bert"}}, "give either 'hub' or 'language'"),
+        ({"regions": {"encoder": "tiny:conv"}}, "give either 'detector' or, for a grid, 'encoder'"),
+        ({"regions": None}, "'lxmert', 'regions' and family: lxmert belong together"),
+        ({"family": "concat"}, "'lxmert', 'regions' and family: lxmert belong together"),
+        ({"inputs": ["text"]}, "'lxmert' reads words and regions itself"),
+    ],
+)
+def test_a_mistake_in_lxmert_is_explained(project: Path, changes: dict, message: str) -> None:
+    def with_lxmert(values: dict) -> None:
+        values["experiments"][0]["methods"] = ["lxmert"]
+        values["override"]["lxmert"] = changes
+
+    with pytest.raises(ConfigError, match=message):
+        _edited(project, "default", with_lxmert)
+
+
+def test_a_variant_on_a_grid_follows_what_is_changed_of_lxmert(project: Path) -> None:
+    def with_both(values: dict) -> None:
+        values["experiments"][0]["methods"] = ["lxmert", "lxmert_grid"]
+        values["override"]["lxmert"] = {"lxmert": LXMERT, "regions": {"boxes": 8}}
+
+    profile = _edited(project, "default", with_both)
+    found, grid = (profile.method("demo", "humanitarian", name) for name in ("lxmert", "lxmert_grid"))
+    assert found.regions.count == 8
+    assert found.regions.detector.repository == "facebook/detr-resnet-50"
+    assert (grid.lxmert, grid.regions.detector, grid.regions.count) == (found.lxmert, None, 36)
 
 
 def test_a_change_for_every_method_reaches_keys_that_a_file_leaves_at_their_default(project: Path) -> None:

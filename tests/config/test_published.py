@@ -167,21 +167,61 @@ def test_tables_that_print_the_same_values_twice_agree(published: Published) -> 
 
 
 def test_methods_are_named_only_where_a_file_reproduces_the_row(published: Published) -> None:
-    named = {(t.name, c.row, c.method) for t in published.tables for c in t.cells if c.method}
-    assert named == {
-        ("thesis_3.3", "Text / BERT", "text"),
-        ("thesis_3.3", "Image / ViT", "image"),
-        ("thesis_3.4", "Text / BERT", "text"),
-        ("thesis_3.4", "Image / ViT", "image"),
-        ("thesis_3.4", "Decision Fusion / Mean", "decision_mean"),
-        ("thesis_3.4", "Decision Fusion / Max", "decision_max"),
-        ("thesis_3.4", "Decision Fusion / Or", "decision_or"),
-        ("thesis_3.4", "Decision Fusion / And", "decision_and"),
-        ("thesis_3.5", "VL_ViT / concat", "concat"),
-        ("thesis_3.6", "Non-Balanced / Mean", "decision_mean"),
-        ("thesis_4.2", "Unimodal / BERT", "text"),
-        ("thesis_4.2", "CMB / CMB-CLIP-cc", "cmb"),
-        ("thesis_4.3", "CMB-CLIP_cc", "cmb"),
+    named = {t.name: {c.row: c.method for c in t.cells if c.method} for t in published.tables}
+    assert named["thesis_3.3"] == {
+        "Text / BERT": "text",
+        "Text / RoBERTa": "text_roberta",
+        "Text / Word2Vec [13]": "text_cnn",
+        "Image / ViT": "image",
+        "Image / DenseNet": "image_densenet",
+        "Image / ResNet152 [109]": "image_resnet152",
+        "Image / VGG16 [13]": "image_vgg16",
+    }
+    rules = ("Mean", "Max", "Or", "And")
+    assert named["thesis_3.4"] == {
+        "Text / BERT": "text_all",
+        "Image / ViT": "image_all",
+        **{f"Decision Fusion / {rule}": f"decision_{rule.lower()}_all" for rule in rules},
+    }
+    assert named["thesis_3.5"] == {
+        "VL_DenseNet / concat": "concat_densenet",
+        "VL_DenseNet / co-attention": "co_attention_densenet",
+        "VL_DenseNet / cross-attention": "cross_attention_densenet",
+        "VL_ViT / concat": "concat",
+        "VL_ViT / co-attention": "co_attention",
+        "VL_ViT / cross-attention": "cross_attention",
+        "Transformer attention / vanilla": "vanilla_attention",
+        "Transformer attention / Bottleneck": "bottleneck_attention",
+    }
+    assert named["thesis_3.6"] == {
+        "Non-Balanced / Mean": "decision_mean_all",
+        "Non-Balanced / Bottleneck": "bottleneck_attention",
+        "Non-Balanced / Vanilla": "vanilla_attention",
+        "Balanced / Mean": "decision_mean_balanced",
+        "Balanced / Bottleneck": "bottleneck_attention_balanced",
+        "Balanced / Vanilla": "vanilla_attention_balanced",
+    }
+    assert named["thesis_3.7"] == {"LXMERT": "lxmert", "ViLT": "vilt"}
+    halves = {"CMB-CLIP_cc": "Caption", "Cross-Attention": "Image"}
+    methods = {"CMB-CLIP_cc": "cmb", "Cross-Attention": "cross_attention_densenet"}
+    assert named["thesis_4.4"] == {
+        row + end: methods[row] for row, half in halves.items() for end in ("", " / Text", f" / {half}")
+    }
+
+
+def test_every_row_of_the_tables_of_fusion_and_captions_is_reproduced(published: Published) -> None:
+    tables = ["3.3", "3.4", "3.5", "3.6", "3.7", "4.2", "4.3", "4.4"]
+    without = {(t, c.row) for t in tables for c in cells(published, f"thesis_{t}") if not c.method}
+    assert without == set()
+    settings = {c.printed: c.method for c in cells(published, "thesis_4.1") if c.printed != "-"}
+    assert settings == {
+        "T_T": "text",
+        "I_I": "image_densenet",
+        "C_C": "caption",
+        "TI_TI": "concat_densenet",
+        "TC_T": "cmb_text",
+        "TC_C": "cmb_caption",
+        "TC_TC": "cmb",
     }
 
 
@@ -199,13 +239,18 @@ def test_the_digest_follows_what_is_said_and_not_how_it_is_written(
 
 
 def test_methods_come_with_the_members_of_decision_fusions(published: Published, config: Path) -> None:
-    path = config / "methods" / "decision_mean.yaml"
-    path.write_text(path.read_text().replace("text: text,", "text: text_all,"))
-    copy = (config / "methods" / "text.yaml").read_text().replace("name: text", "name: text_all", 1)
-    (config / "methods" / "text_all.yaml").write_text(copy)
+    path = config / "methods" / "decision_mean_all.yaml"
+    path.write_text(path.read_text().replace("text: text_all,", "text: text_other,"))
+    copy = (config / "methods" / "text.yaml").read_text().replace("name: text", "name: text_other", 1)
+    (config / "methods" / "text_other.yaml").write_text(copy)
     methods = load_published(config).methods
-    assert set(methods) == {*published.methods, "text_all"}
-    assert methods["text_all"].name == "text_all"
+    assert set(methods) == {*published.methods, "text_other"}
+    assert methods["text_other"].name == "text_other"
+
+
+def test_methods_that_are_like_another_one_come_with_all_their_values(published: Published) -> None:
+    assert published.methods["text_all"].text == published.methods["text"].text
+    assert published.methods["text_all"].rows == "all"
 
 
 # ── Files that are wrong ───────────────────────────────────────

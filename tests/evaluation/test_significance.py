@@ -4,6 +4,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from crisisweave.errors import DataError
+from crisisweave.evaluation import bootstrap
 from crisisweave.evaluation.significance import compare, holm, mcnemar_p
 
 
@@ -120,3 +121,22 @@ def test_holm_is_over_all_pairs_of_the_call() -> None:
 def test_other_rows_are_refused() -> None:
     with pytest.raises(DataError, match="same instances"):
         compare(np.arange(4), np.zeros(4, dtype=int), {"a": {0: np.zeros(4, dtype=int)}, "b": {0: [0, 0]}}, 2)
+
+
+def test_the_smallest_p_survives_holm_s_factor_in_a_large_family() -> None:
+    """With forty methods there are 780 pairs, whose factor 10,000 resamples could not outweigh."""
+    truth = np.arange(60) % 2
+    predicted = {f"m{i:02d}": {0: truth if i else 1 - truth} for i in range(40)}
+    best = compare(np.arange(60), truth, predicted, 2)[0]
+    assert (best.first, best.second) == ("m00", "m01")
+    assert best.differences["accuracy"].p_holm < 0.05
+
+
+def test_blocks_of_resamples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = np.arange(30) % 3
+    predicted = np.stack([np.roll(truth, shift) for shift in range(3)])
+    whole = bootstrap.bootstrap_scores(np.arange(30), truth, predicted, 3)
+    monkeypatch.setattr(bootstrap, "_CELLS_PER_BLOCK", 27 * 7)
+    parts = bootstrap.bootstrap_scores(np.arange(30), truth, predicted, 3)
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], parts[name])

@@ -32,8 +32,22 @@ METHODS: dict[str, dict[str, Any]] = {
     "text_frozen": {"family": "text", "text": {**TINY_TEXT, **FROZEN}},
     "image": {"family": "image"},
     "image_frozen": {"family": "image", "image": {**TINY_IMAGE, **FROZEN}},
+    "text_cnn": {"family": "text_cnn"},
     "concat": {"family": "concat", "image": {**TINY_IMAGE, **FROZEN}},
+    "bottleneck": {
+        "family": "transformer_fusion",
+        "image": {**TINY_IMAGE, **FROZEN, "grid": 2},
+        "fusion": {"layers": 1, "heads": 4, "bottleneck": 2},
+    },
     "cmb": {"family": "cmb"},
+    "lxmert": {
+        "family": "lxmert",
+        "regions": {"detector": "tiny:detr", "boxes": 3, "size": 64, "width": 16},
+    },
+    "lxmert_grid": {
+        "family": "lxmert",
+        "regions": {"encoder": "tiny:conv", "cells": 2, "size": 32, "width": 64},
+    },
     "vilt": {"family": "joint", "joint": "pixels"},
     "rationale": {"family": "rationale", "joint": "features"},
     "rationale_text": {"family": "rationale", "text": TINY_TEXT},
@@ -81,7 +95,9 @@ def build(project: Path) -> Path:
     must(project, "images", *here)
     must(project, "audit", *here)
     must(project, "features", *here, "--encoder", "tiny:conv", "--size", "32")
+    must(project, "features", *here, "--encoder", "tiny:conv", "--size", "32", "--grid", "2")
     must(project, "text-features", *here, "--task", "state", "--method", "text_frozen")
+    must(project, "region-features", *here, "--method", "lxmert", "--run-task", "state")
     must(project, "patch-features", *here, "--joint", "features")
     _write_joint_encoders(project)
     _write_rationale_labels(project)

@@ -77,6 +77,7 @@ class Project:
     audits: list[Path]
     stores: list[Path]
     captions: list[Path]
+    similarities: list[Path]
     ceilings: dict[str, Path]
     descriptions: dict[Key, Description]
     explained: dict[Key, Explained]
@@ -354,6 +355,36 @@ def _config_and_history(folder: Path, dataset: str, method: str, seed: int) -> N
         (folder / "history.csv").write_text("\n".join([header, *rows]) + "\n")
 
 
+def similarity_folder(root: Path, dataset: str) -> Path:
+    """Own pairs at 0.4 and 0.2, strangers at 0.1 and 0."""
+    pairs_of = pd.DataFrame(
+        {
+            "instance_id": ["a", "b", "a", "b"],
+            "image_of": ["a", "b", "b", "a"],
+            "pair": ["own", "own", "random", "random"],
+            "concordant": pd.array([True, False, None, None], "boolean"),
+            "similarity": [0.4, 0.2, 0.1, 0.0],
+        }
+    )
+    folder = root / "similarity" / dataset / "harm" / "clip"
+    write_parquet(folder / "similarity.parquet", pairs_of)
+    groups = {
+        name: {
+            "n": 1,
+            "mean": 0.25,
+            "deviation": 0.0,
+            "minimum": 0,
+            "q25": 0,
+            "q50": 0,
+            "q75": 0,
+            "maximum": 0,
+        }
+        for name in ("own", "concordant", "discordant", "random")
+    }
+    write_json(folder / "similarity.json", {"title": "<b>CLIP</b>", "task": "harm", "groups": groups})
+    return folder
+
+
 def build_project(root: Path) -> Project:
     """Two data sets: `demo` with everything, `real` with prepared tables alone."""
     table = _instances(0)
@@ -364,6 +395,7 @@ def build_project(root: Path) -> Project:
         audits=[_audit(root, "demo", table)],
         stores=[_store(root, "demo", table)],
         captions=[_captions(root, "demo", table)],
+        similarities=[similarity_folder(root, "demo")],
         ceilings={"demo": root / "ceilings.json"},
         descriptions={
             ("demo", "harm", method): Description(
@@ -405,6 +437,7 @@ def render(project: Project, out: Path, **changes: object) -> Path:
         "audits": project.audits,
         "stores": project.stores,
         "captions": project.captions,
+        "similarities": project.similarities,
         "about": about(demo=False),
         "descriptions": project.descriptions,
         "published": published(),

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up_project import CLASSES, Project, about
+from made_up_project import CLASSES, Project, about, similarity_folder
 
 from crisisweave.errors import DataError
 from crisisweave.files import write_parquet
 from crisisweave.reporting.datasets import TWIN_KINDS, About, by_dataset, data_page
-from crisisweave.reporting.distributions import class_figure, event_figure
+from crisisweave.reporting.distributions import PAIRS, class_figure, event_figure
 from crisisweave.reporting.site import Page
 from crisisweave.reporting.twins import SHOWN, pairs
 
@@ -156,3 +156,33 @@ def test_every_task_has_its_figure(built: Project) -> None:
     page = made(built, redact=True)
     assert [figure.name for figure in page.figures] == ["data-demo-harm-classes", "data-demo-harm-events"]
     assert {row["class"] for row in page.figures[0].rows} == set(CLASSES)
+
+
+# ── Similarity ─────────────────────────────────────────────────
+
+
+def test_similarity_is_a_figure_and_a_table(built: Project, tmp_path: Path) -> None:
+    folder = similarity_folder(tmp_path, "demo")
+    (sources, *_) = by_dataset(built.datasets, built.audits, built.stores, built.captions, [folder])
+    assert sources.similarity == folder
+    page = data_page(sources, about(demo=True)["demo"], 0)
+    figure = page.values["page"]["similarity_figure"]
+    assert figure in page.figures
+    whole = {
+        name: sum(row["percent"] for row in figure.rows if row["pairs"] == name) for name in PAIRS.values()
+    }
+    assert whole == pytest.approx(dict.fromkeys(PAIRS.values(), 100))
+    peak = max(
+        (row for row in figure.rows if row["pairs"] == PAIRS["concordant"]), key=lambda r: r["percent"]
+    )
+    assert peak["similarity"] == pytest.approx(0.4, abs=0.01)
+    assert figure.alt.startswith("Mean cosine: text and its own image 0.250; own, labels agree 0.250")
+    (folder / "similarity.parquet").unlink()
+    with pytest.raises(DataError, match=r"holds no similarity.parquet; run `crisisweave similarity` again"):
+        data_page(sources, about(demo=True)["demo"], 0)
+
+
+def test_similarity_of_a_data_set_that_is_not_there_stops(built: Project, tmp_path: Path) -> None:
+    folder = similarity_folder(tmp_path, "other")
+    with pytest.raises(DataError, match="no prepared task of data set 'other' is given"):
+        by_dataset(built.datasets, [], [], [], [folder])

@@ -73,6 +73,7 @@ def test_weights_are_named_with_what_pins_them() -> None:
     published = {
         "name": "cc",
         "image": {"encoder": "open_clip:ViT-B-32/openai"},
+        "generator": None,
         "published": {
             "checkpoint": {"file": "clipcap/x.pt", "sha256": None},
             "tokenizer": {"file": "gpt2/tokenizer.json", "sha256": "e" * 64},

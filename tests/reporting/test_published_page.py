@@ -22,6 +22,7 @@ from crisisweave.reporting.published import (
     INCOMPARABLE,
     NO_VALUE,
     NOT_RUN,
+    ROWS,
     SAME,
     Line,
     our_runs,
@@ -58,7 +59,7 @@ def row(**changes: Any) -> dict[str, Any]:
         for end, value in (("", 0.82), ("_sd", 0.005), ("_low", 0.795), ("_high", 0.845))
     }
     where = {"dataset": "crisismmd_text", "task": "humanitarian", "target": "", "split": "test"}
-    return {**where, "method": "text", "seeds": 3, "n": 955, **scores, **changes}
+    return {**where, "method": "text", "seeds": 3, "n": 955, "n_balanced": None, **scores, **changes}
 
 
 def detail(row: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -75,8 +76,8 @@ def detail(row: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 
 def judged(cell: PublishedCell, *rows: dict[str, Any], **changes: Any) -> Line:
     """The line of a published value beside runs; the changes are those of the first one's config."""
-    details = [detail(r, **(changes if r is rows[0] else {})) for r in rows]
-    runs = our_runs({"methods": rows}, details, ABOUT)
+    methods = [detail(r, **(changes if r is rows[0] else {})) for r in rows]
+    runs = our_runs({"methods": rows}, {"methods": methods, "one_half_right": []}, ABOUT)
     return Line("Table", "a", cell, verdict(cell, runs, PUBLISHED.methods))
 
 
@@ -140,13 +141,13 @@ def test_another_setting_keeps_the_mark_and_is_named() -> None:
 
 
 def test_the_backbone_of_a_decision_fusion_is_that_of_its_members() -> None:
-    rows = [row(method=name, dataset="crisismmd") for name in ("text", "image", "decision_mean")]
-    fused = cell(method="decision_mean")
+    rows = [row(method=f"{name}_all", dataset="crisismmd") for name in ("text", "image", "decision_mean")]
+    fused = cell(method="decision_mean_all", train="all")
     assert judged(fused, *rows).verdict.mark == SAME
     other = judged(fused, *rows, text__name="package:minilm")
     assert other.verdict.mark == BACKBONE
-    assert "text: text.name package:minilm instead of hub:" in other.verdict.reason
-    assert judged(cell(method="decision_mean", train="all"), *rows).verdict.mark == INCOMPARABLE
+    assert "text_all: text.name package:minilm instead of hub:" in other.verdict.reason
+    assert judged(cell(method="decision_mean_all"), *rows).verdict.mark == INCOMPARABLE
 
 
 @pytest.mark.parametrize(
@@ -175,8 +176,15 @@ def test_the_backbone_of_a_decision_fusion_is_that_of_its_members() -> None:
             "Trained on rows on which both modalities agree, the source",
         ),
         ({"train": ""}, {}, INCOMPARABLE, "The source does not state its training rows."),
-        ({"n": None}, {}, INCOMPARABLE, "The source's test rows are balanced ones, or not stated."),
-        ({"test": "balanced"}, {}, INCOMPARABLE, "The source's test rows are balanced ones, or not stated."),
+        ({"n": None}, {}, INCOMPARABLE, "The source does not state its test rows."),
+        ({"test": ""}, {}, INCOMPARABLE, "The source does not state its test rows."),
+        ({"test": "balanced", "n": None}, {}, INCOMPARABLE, "A class has no test row, so that no balanced"),
+        (
+            {"metric": "right_share"},
+            {},
+            INCOMPARABLE,
+            "The methods that read its modalities alone are no part",
+        ),
         ({"test": "other", "method": ""}, {}, INCOMPARABLE, "Scored on other rows than the official split."),
         (
             {"metric": "recall"},
@@ -203,6 +211,54 @@ def test_other_training_rows_of_ours_are_not_comparable() -> None:
     line = judged(cell(), row(), rows="all")
     assert line.verdict.reason == "Trained on all rows, the source on rows on which both modalities agree."
     assert judged(cell(train="all"), row(), rows="all").verdict.mark == SAME
+    assert judged(cell(train="balanced"), row(), balance=True).verdict.mark == SAME
+    line = judged(cell(), row(), balance=True)
+    assert (
+        line.verdict.reason == "Trained on balanced rows, the source on rows on which both modalities agree."
+    )
+
+
+def test_a_task_with_all_rows_is_scored_as_that_of_its_concordant_ones() -> None:
+    line = judged(cell(train="all"), row(task="humanitarian_all"), rows="all")
+    assert (line.verdict.mark, line.score()) == (SAME, 0.82)
+    assert judged(cell(train="all"), row(task="humanitarian_all", n=900), rows="all").verdict.mark == DATA
+
+
+def test_balanced_test_rows_of_ours_are_another_draw() -> None:
+    balanced = {f"accuracy_balanced{end}": v for end, v in (("", 0.7), ("_low", 0.6), ("_high", 0.8))}
+    line = judged(cell(test="balanced", n=None), row(n_balanced=45, accuracy_balanced_sd=None, **balanced))
+    assert (line.verdict.mark, line.score(), line.n) == (ROWS, 0.7, 45)
+    assert line.difference() == pytest.approx(-0.1)
+    assert line.inside
+
+
+def test_shares_of_the_error_analysis_stand_beside_those_of_the_same_wrong_modality() -> None:
+    share = {"metric": "right_share", "n": 112, "printed": "68.8% (77)", "value": 68.8}
+    case = {"rows": 100.0, "share_sd": None}
+    record = {
+        "dataset": "crisismmd", "task": "humanitarian", "method": "text", "mean_share": 0.75,
+        "mean_share_low": 0.7, "mean_share_high": 0.8,
+        "cases": [
+            {**case, "wrong": "text", "share": 0.7, "share_low": 0.65, "share_high": 0.78},
+            {**case, "wrong": "caption", "share": 0.8, "share_low": 0.7, "share_high": 0.9},
+        ],
+    }  # fmt: skip
+    ours = row(dataset="crisismmd")
+    details = {"methods": [detail(ours)], "one_half_right": [record]}
+    runs = our_runs({"methods": [ours]}, details, ABOUT)
+
+    def line(**changes: Any) -> Line:
+        published = cell(**{**share, **changes})
+        return Line("Table", "a", published, verdict(published, runs, PUBLISHED.methods))
+
+    text, caption, mean = (line(row=f"CMB{end}") for end in (" / Text", " / Caption", ""))
+    assert [each.verdict.mark for each in (text, caption, mean)] == [SAME] * 3
+    assert [each.score() for each in (text, caption, mean)] == [0.7, 0.8, 0.75]
+    assert [each.n for each in (text, caption, mean)] == [100, 100, None]
+    assert text.inside
+    wrong = line(row="CMB / Text", metric="wrong_share", printed="31.2% (35)", value=31.2)
+    assert [wrong.score(end) for end in ("", "_low", "_high")] == pytest.approx([0.3, 0.22, 0.35])
+    assert line(row="CMB / Image").verdict.mark == INCOMPARABLE
 
 
 def test_the_closest_of_several_runs_counts() -> None:
@@ -220,7 +276,7 @@ def test_only_a_run_s_own_test_split_counts(changes: dict[str, str]) -> None:
 
 def test_tables_of_another_profile_are_refused() -> None:
     with pytest.raises(DataError, match="hold data set 'elsewhere', which the profile does not"):
-        our_runs({"methods": [row(dataset="elsewhere")]}, [], ABOUT)
+        our_runs({"methods": [row(dataset="elsewhere")]}, {"methods": [], "one_half_right": []}, ABOUT)
 
 
 # ── The page ───────────────────────────────────────────────────
@@ -235,7 +291,7 @@ def made_up(*cells: PublishedCell) -> Published:
 def page(published: Published, *rows: dict[str, Any], **changes: Any) -> Page:
     tables = {"methods": rows, "protocol": {"level": 0.95}}
     details = [detail(r, **(changes if r is rows[0] else {})) for r in rows]
-    return published_page(published, tables, details, ABOUT)
+    return published_page(published, tables, {"methods": details, "one_half_right": []}, ABOUT)
 
 
 def written(page: Page, out: Path) -> str:
@@ -252,7 +308,7 @@ def shown(html: str) -> str:
 FOUR = [
     cell(),
     cell(row="Image / ViT", method="image", printed="0.8691±0.0031", value=86.91, sd=0.31),
-    cell(row="Fusion / Mean", method="decision_mean", printed="90.00", value=90),
+    cell(row="Fusion / Mean", method="decision_mean_all", printed="90.00", value=90),
     cell(row="ViLT", method="", printed="87.23", value=87.23, note="Quoted"),
 ]
 
@@ -261,8 +317,7 @@ def test_the_sentence_counts(tmp_path: Path) -> None:
     rows = [
         row(dataset="crisismmd"),
         row(dataset="crisismmd", method="image"),
-        row(dataset="demo", method="decision_mean"),
-        *(row(dataset="demo", method=name) for name in ("text", "image")),
+        *(row(dataset="demo", method=f"{name}_all") for name in ("decision_mean", "text", "image")),
     ]
     made = page(made_up(*FOUR), *rows, text__name="package:minilm")
     assert made.values["sentence"] == (
@@ -330,7 +385,8 @@ def all_lines(profile: str, ns: Mapping[tuple[str, str], int]) -> Iterator[Line]
         for d, t, m in runs
     ]
     about = {name: About("", "", source=resolved.dataset(name).registry) for name in {run[0] for run in runs}}
-    made = published_page(PUBLISHED, {"methods": rows, "protocol": {"level": 0.95}}, details, about)
+    tables = {"methods": rows, "protocol": {"level": 0.95}}
+    made = published_page(PUBLISHED, tables, {"methods": details, "one_half_right": []}, about)
     for table in made.values["tables"]:
         for group in table["groups"]:
             yield from group["lines"]
@@ -349,15 +405,16 @@ def test_text_runs_on_the_official_split_stand_beside_bert_as_another_backbone()
         *(("4.2", "Unimodal / BERT", task, metric) for task in tasks for metric in four),
     }
     assert {line.verdict.mark for line in lines if line.score()} == {BACKBONE}
-    for line in lines:
-        if line.cell.table == "3.4" and line.cell.row == "Text / BERT":
-            assert line.verdict.mark == INCOMPARABLE
-        if line.cell.method in ("image", "cmb"):
-            assert line.verdict.mark == NOT_RUN
+    assert {line.verdict.mark for line in lines if line.cell.method == "text_all"} == {NOT_RUN}
+    assert {line.verdict.mark for line in lines if line.cell.method in ("image", "cmb")} <= {
+        NOT_RUN,
+        NO_VALUE,
+    }
 
 
 def test_nothing_of_the_demo_stands_beside_a_published_value() -> None:
     ns = {("demo", "humanitarian"): 955, ("demo", "informative"): 1534}
     lines = list(all_lines("default.yaml", ns))
     assert not [line for line in lines if line.verdict.ours]
-    assert {line.verdict.mark for line in lines if line.cell.method} == {DATA}
+    run = {run.method for run in Profile(CONFIG / "default.yaml", CONFIG).runs()}
+    assert {line.verdict.mark for line in lines if line.cell.method in run} - {NO_VALUE} == {DATA}

@@ -1,5 +1,5 @@
 # Needs: image features (and, for a captioner that is trained here, reference captions).
-# Makes: one folder per captioner, and captions of every image of a data set.
+# Makes: one folder per captioner, captions of every image of a data set, and how near its texts and images are.
 
 
 rule captioner:
@@ -53,3 +53,30 @@ rule captions:
     shell:
         "crisisweave captions --dataset {wildcards.dataset}"
         " --captioner {wildcards.captioner} > {log} 2>&1"
+
+
+rule similarity:
+    input:
+        unpack(similarity_inputs),
+    output:
+        pairs="data/similarity/{dataset}/{task}/{scorer}/similarity.parquet",
+        summary="data/similarity/{dataset}/{task}/{scorer}/similarity.json",
+    log:
+        "logs/similarity/{dataset}/{task}/{scorer}.log",
+    benchmark:
+        "logs/similarity/{dataset}/{task}/{scorer}.tsv"
+    wildcard_constraints:
+        scorer="[a-z0-9_]+",
+    conda:
+        "../../envs/environment.yaml"
+    threads: THREADS
+    resources:
+        gpu=1,
+        mem_mb=grows(3000),
+        runtime=grows(60),
+    params:
+        made_from=made_from("similarity", config=similarity_config, threads=THREADS),
+    message:
+        "Compare texts and images of {wildcards.dataset}/{wildcards.task} by {wildcards.scorer}"
+    shell:
+        "crisisweave similarity --dataset {wildcards.dataset} > {log} 2>&1"

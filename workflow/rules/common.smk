@@ -1,5 +1,6 @@
 # Reads the profile with its typed models, so that a wrong key stops here, before anything runs; says what a
 # result depends on; keeps a second run out.
+import atexit
 import fcntl
 import gc
 import json
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from crisisweave.config.profile import Profile
+from crisisweave.config.costs import estimate, load_costs
+from crisisweave.config.profile import Profile, Run
 from crisisweave.config.steps import family_version, made_by
 from crisisweave.errors import CrisisWeaveError
 from crisisweave.invocation import DATA_ROOT as DATA_ROOT_VARIABLE
@@ -45,13 +47,16 @@ except CrisisWeaveError as error:
 
 THREADS = PROFILE.config.threads
 TRAINED = sorted(
+    {r.method for r in RUNS if PROFILE.method(r.dataset, r.task, r.method).is_trained}
+)
+PARTIAL = sorted(
     {
         r.method
         for r in RUNS
-        if not PROFILE.method(r.dataset, r.task, r.method).is_decision
+        if PROFILE.method(r.dataset, r.task, r.method).model_of is not None
     }
 )
-DECISIONS = sorted({r.method for r in RUNS} - set(TRAINED))
+DECISIONS = sorted({r.method for r in RUNS} - {*TRAINED, *PARTIAL})
 EXPLAINED = [
     r
     for r in RUNS
@@ -112,6 +117,22 @@ def made_from(step, **parts):
 def grows(amount):
     """A resource that grows with each attempt: a job that was killed for want of it gets more."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def say_cost():
+    """After a dry run: how many jobs there are to run, and what their training costs by config/costs/gflop.yaml."""
+    if not workflow.dryrun or not workflow.dag:
+        return
+    # A dry run ends with all jobs counted as finished.
+    jobs = list(workflow.dag.needrun_jobs(exclude_finished=False))
+    if jobs:
+        trained = [job.wildcards for job in jobs if job.rule.name == "train"]
+        runs = [Run(w.dataset, w.task, w.method, int(w.seed)) for w in trained]
+        cost = estimate(PROFILE, runs, load_costs(PROFILE.config_dir))
+        print(f"{len(jobs):,} jobs; training costs {cost}", file=sys.stderr)
+
+
+atexit.register(say_cost)
 
 
 onstart:

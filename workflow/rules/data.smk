@@ -118,7 +118,9 @@ rule features:
         mem_mb=grows(2500),
         runtime=grows(60),
     params:
-        made_from=made_from("features", encoding=image_encoding, threads=THREADS),
+        made_from=made_from(
+            "features", encoding=image_encoding_of_record, threads=THREADS
+        ),
         encoding=image_encoding,
     message:
         "Encode the images of {wildcards.dataset} with {params.encoding[0]}"

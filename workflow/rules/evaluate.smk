@@ -76,7 +76,7 @@ rule aggregate:
         "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=grows(2000),
+        mem_mb=grows(4000),
         runtime=grows(30),
     params:
         made_from=made_from("aggregate"),

@@ -1,5 +1,6 @@
 # Needs: image stores, and for an encoder that is trained here its data set's tables and captions.
-# Makes: features of patches that are each seen alone, and one folder per joint encoder of words and patches.
+# Makes: features of patches that are each seen alone, regions that a detector finds, and one folder per joint
+# encoder of words and patches.
 
 
 rule patch_features:
@@ -28,6 +29,37 @@ rule patch_features:
     shell:
         "crisisweave patch-features --dataset {wildcards.dataset}"
         " --joint {params.joint} > {log} 2>&1"
+
+
+rule region_features:
+    input:
+        "data/images/{dataset}/index.parquet",
+        "data/images/{dataset}/pixels.u8",
+    output:
+        features="data/region-features/{dataset}/{slug}/features.npy",
+        boxes="data/region-features/{dataset}/{slug}/boxes.npy",
+        description="data/region-features/{dataset}/{slug}/features.json",
+    log:
+        "logs/region-features/{dataset}/{slug}.log",
+    benchmark:
+        "logs/region-features/{dataset}/{slug}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    threads: THREADS
+    resources:
+        gpu=1,
+        mem_mb=grows(4000),
+        runtime=grows(240),
+    params:
+        made_from=made_from("region-features", regions=regions_of, threads=THREADS),
+        # As with text features, any run that reads these regions may stand for them.
+        run=lambda wc, output: REGION_FEATURES[wc.dataset, wc.slug],
+    message:
+        "Find the regions of the images of {wildcards.dataset}"
+    shell:
+        "crisisweave region-features --dataset {wildcards.dataset}"
+        " --run-dataset {params.run[0]} --run-task {params.run[1]} --method {params.run[2]}"
+        " > {log} 2>&1"
 
 
 rule joint:

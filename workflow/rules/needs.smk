@@ -2,14 +2,16 @@
 # result depends. A change to any other part reruns nothing.
 import hashlib
 
-from crisisweave.config.profile import Run
+
 from crisisweave.config.published import load_published
 from crisisweave.config.rationales import load_rationale_source, load_tagger_config
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.datasets.loaders import dataset_folder
 from crisisweave.datasets.raw import images_digest, task_digest
+from crisisweave.encoders.given import given_digest, given_folder
+from crisisweave.encoders.names import parse as encoder_name
 from crisisweave.files import sha256_file
-from crisisweave.layout import image_slug, patch_slug, text_slug
+from crisisweave.layout import image_slug, patch_slug, region_slug, text_slug
 
 TEMPLATES = Path(workflow.basedir) / "src/crisisweave/reporting/templates"
 
@@ -184,7 +186,7 @@ def captioner_inputs(wildcards):
     if settings.training is None:
         return {}
     source = settings.training.dataset
-    slug = image_slug(settings.image.encoder, settings.image.size, settings.image.grid)
+    slug = image_slug(*settings.encodings[0])
     return {
         "truth": f"data/{PROFILE.dataset(source).folder}/truth/images.jsonl",
         "features": f"data/features/{source}/{slug}/features.npy",
@@ -256,18 +258,56 @@ def caption_inputs(wildcards):
     """Images to caption, and the truth to score against where there is one."""
     settings = PROFILE.captioner(wildcards.captioner)
     dataset = wildcards.dataset
-    slug = image_slug(settings.image.encoder, settings.image.size, settings.image.grid)
     inputs = {
         "captioner": f"data/captioners/{wildcards.captioner}/model.safetensors",
-        "features": f"data/features/{dataset}/{slug}/features.npy",
+        "features": [
+            f"data/features/{dataset}/{image_slug(*encoding)}/features.npy"
+            for encoding in settings.encodings
+        ],
         "index": f"data/images/{dataset}/index.parquet",
     }
+    if settings.generator is not None:
+        inputs["pixels"] = f"data/images/{dataset}/pixels.u8"
     if PROFILE.dataset(dataset).generated:
         folder = PROFILE.dataset(dataset).folder
         inputs["truth"] = f"data/{folder}/truth/images.jsonl"
         tasks = PROFILE.scored_caption_tasks(dataset, wildcards.captioner)
         inputs["instances"] = prepared(dataset, tasks)
     return inputs
+
+
+def similarity_tasks():
+    """(data set, task) whose texts and images are compared."""
+    asked = PROFILE.config.similarity
+    return [] if asked is None else list(asked.tasks.items())
+
+
+def similarity_config(wildcards):
+    """What measures the similarity of texts and images, without what it says to the reader."""
+    return stated(PROFILE.similarity, exclude=DESCRIPTIVE)
+
+
+def similarity_encodings():
+    """Encoder, size and grid of the image features from which texts and images are compared."""
+    settings = PROFILE.similarity
+    if settings.captioner is not None:
+        return PROFILE.captioner(settings.captioner).encodings
+    return [(settings.clip, settings.size, 1)]
+
+
+def similarity_inputs(wildcards):
+    """Texts, and the image features or captions that they are compared with."""
+    settings, dataset = PROFILE.similarity, wildcards.dataset
+    texts = {"instances": prepared(dataset, [wildcards.task])}
+    if settings.captioner is not None:
+        folder = f"data/captions/{dataset}/{settings.captioner}"
+        return {**texts, "captions": f"{folder}/captions.parquet"}
+    slug = image_slug(*similarity_encodings()[0])
+    return {
+        **texts,
+        "features": f"data/features/{dataset}/{slug}/features.npy",
+        "index": f"data/images/{dataset}/index.parquet",
+    }
 
 
 def run_inputs(wildcards):
@@ -380,6 +420,24 @@ def known_rationales(wildcards):
     return inputs
 
 
+def partial_inputs(wildcards):
+    """The model that a partial reading reads with, and what is shown to it of the scored rows."""
+    method = method_of(wildcards)
+    whole = PROFILE.method(wildcards.dataset, wildcards.task, method.model_of)
+    folder = Run(wildcards.dataset, wildcards.task, whole.name, wildcards.seed).folder
+    dataset, task = scored_on(wildcards)
+    inputs = {
+        "model": str(folder / "model.safetensors"),
+        "config": str(folder / "config.yaml"),
+        "instances": f"data/prepared/{dataset}/{task}/instances.parquet",
+    }
+    if "caption" in method.inputs:
+        inputs["captions"] = (
+            f"data/captions/{dataset}/{whole.captioner}/captions.parquet"
+        )
+    return inputs
+
+
 def member_predictions(wildcards):
     """The predictions that a decision fusion combines: on its data set, or on a transfer's target."""
     folders = [
@@ -400,11 +458,16 @@ def modality_inputs(settings, dataset, task):
         if settings.image.tuned:
             inputs["pixels"] = f"data/images/{dataset}/pixels.u8"
         else:
-            slug = image_slug(settings.image.name, settings.image.size)
+            slug = image_slug(
+                settings.image.name, settings.image.size, settings.image.grid
+            )
             inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
     if settings.joint is not None:
         inputs["joint"] = f"data/joint/{settings.joint}/model.safetensors"
         inputs |= patch_inputs(PROFILE.joint(settings.joint).patches, dataset)
+    if settings.regions is not None:
+        inputs["images"] = f"data/images/{dataset}/index.parquet"
+        inputs["regions"] = region_file(settings.regions, dataset)
     if settings.text is not None and not settings.text.tuned:
         slug = text_slug(settings.text, settings.max_tokens)
         inputs["text_features"] = (
@@ -417,6 +480,37 @@ def modality_inputs(settings, dataset, task):
     return inputs
 
 
+def region_file(regions, dataset):
+    """The vectors of a data set's regions: found by a detector, or those of a grid's cells."""
+    if regions.encoder is None:
+        slug = region_slug(regions)
+        return f"data/region-features/{dataset}/{slug}/features.npy"
+    slug = image_slug(regions.encoder, regions.size, regions.cells)
+    return f"data/features/{dataset}/{slug}/features.npy"
+
+
+def region_feature_sets():
+    """Every set of regions of the profile that a detector finds: (data set, slug) → a run's method that reads it."""
+    sets = {}
+    for run in RUNS:
+        regions = PROFILE.method(run.dataset, run.task, run.method).regions
+        if regions is None or regions.encoder is not None:
+            continue
+        targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
+        for dataset in [run.dataset, *targets]:
+            sets[dataset, region_slug(regions)] = run[:3]
+    return sets
+
+
+REGION_FEATURES = region_feature_sets()
+
+
+def regions_of(wildcards):
+    """What the regions of a data set depend on besides its images."""
+    method = PROFILE.method(*REGION_FEATURES[wildcards.dataset, wildcards.slug])
+    return stated(method.regions)
+
+
 def image_feature_sets():
     """Every frozen image encoding of the profile: (data set, slug) → (encoder, size, grid)."""
     sets = {}
@@ -425,18 +519,23 @@ def image_feature_sets():
         targets = [PROFILE.transfer(t).dataset for t in PROFILE.transfers_of(run)]
         for dataset in [run.dataset, *targets]:
             if settings.image is not None and not settings.image.tuned:
-                encoding = (settings.image.name, settings.image.size, 1)
+                image = settings.image
+                encoding = (image.name, image.size, image.grid)
+                sets[dataset, image_slug(*encoding)] = encoding
+            regions = settings.regions
+            if regions is not None and regions.encoder is not None:
+                encoding = (regions.encoder, regions.size, regions.cells)
                 sets[dataset, image_slug(*encoding)] = encoding
             if settings.captioner is not None:
                 captioner = PROFILE.captioner(settings.captioner)
-                encoding = (
-                    captioner.image.encoder,
-                    captioner.image.size,
-                    captioner.image.grid,
-                )
-                sets[dataset, image_slug(*encoding)] = encoding
-                if captioner.training is not None:
-                    sets[captioner.training.dataset, image_slug(*encoding)] = encoding
+                for encoding in captioner.encodings:
+                    sets[dataset, image_slug(*encoding)] = encoding
+                    if captioner.training is not None:
+                        source = captioner.training.dataset
+                        sets[source, image_slug(*encoding)] = encoding
+    for dataset, _ in similarity_tasks():
+        for encoding in similarity_encodings():
+            sets[dataset, image_slug(*encoding)] = encoding
     return sets
 
 
@@ -446,6 +545,16 @@ IMAGE_FEATURES = image_feature_sets()
 def image_encoding(wildcards):
     """The encoder, input size and grid of a frozen image encoding."""
     return IMAGE_FEATURES[wildcards.dataset, wildcards.slug]
+
+
+def image_encoding_of_record(wildcards):
+    """The same, and which files are given for features that were made elsewhere."""
+    encoding = image_encoding(wildcards)
+    name = encoder_name(encoding[0])
+    if name.kind != "given":
+        return encoding
+    folder = given_folder(name, wildcards.dataset, Path(DATA_ROOT))
+    return [*encoding, given_digest(folder)]
 
 
 def text_feature_methods():
@@ -517,6 +626,7 @@ def report_inputs(wildcards):
         "audits": [f"data/audit/{n}/audit.json" for n in names],
         "images": IMAGE_STORES,
         "captions": CAPTIONS,
+        "similarities": SIMILARITIES,
         "ceilings": [
             f"data/{PROFILE.dataset(n).folder}/truth/ceilings.json" for n in generated
         ],
@@ -557,6 +667,7 @@ def report_config(wildcards):
             n: stated(PROFILE.dataset(n), include=shown) for n in PROFILE.datasets()
         },
         "redacted": [n for n in PROFILE.datasets() if PROFILE.redacts(n)],
+        "baselines": PROFILE.config.report.baselines,
         "methods": hashlib.sha256(said).hexdigest(),
         "templates": digest.hexdigest(),
         "published": published_digest(),
@@ -607,6 +718,7 @@ PREPARED = [
         [
             *((n, task) for n in PROFILE.datasets() for task in PROFILE.tasks_of(n)),
             *captioner_tasks(),
+            *similarity_tasks(),
         ]
     )
 ]
@@ -621,6 +733,9 @@ IMAGE_ENCODINGS = [
 PATCH_ENCODINGS = [
     f"data/patch-features/{n}/{slug}/features.npy" for n, slug in PATCH_FEATURES
 ]
+REGION_ENCODINGS = [
+    f"data/region-features/{n}/{slug}/features.npy" for n, slug in REGION_FEATURES
+]
 TEXT_ENCODINGS = [
     f"data/text-features/{n}/{task}/{slug}/features.npy"
     for n, task, slug in TEXT_FEATURES
@@ -629,6 +744,10 @@ CAPTIONS = [
     f"data/captions/{n}/{captioner}/captions.json"
     for n in PROFILE.datasets()
     for captioner in PROFILE.captioners_of(n)
+]
+SIMILARITIES = [
+    f"data/similarity/{dataset}/{task}/{PROFILE.similarity.name}/similarity.json"
+    for dataset, task in similarity_tasks()
 ]
 JOINT_ENCODERS = [f"data/joint/{name}/model.safetensors" for name in PROFILE.joints()]
 RATIONALE_LABELS = list(

@@ -18,12 +18,14 @@ rule encode_all:
     input:
         IMAGE_ENCODINGS,
         PATCH_ENCODINGS,
+        REGION_ENCODINGS,
         TEXT_ENCODINGS,
 
 
 rule caption_all:
     input:
         CAPTIONS,
+        SIMILARITIES,
 
 
 rule joint_all:

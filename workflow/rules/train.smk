@@ -70,6 +70,35 @@ rule predict_splits:
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
 
 
+rule read_partly:
+    input:
+        unpack(partial_inputs),
+    output:
+        predictions="results/{dataset}/{task}/{method}/seed-{seed}/predictions.parquet",
+        config="results/{dataset}/{task}/{method}/seed-{seed}/config.yaml",
+        record="results/{dataset}/{task}/{method}/seed-{seed}/run.json",
+    log:
+        "logs/read_partly/{dataset}/{task}/{method}/seed-{seed}.log",
+    benchmark:
+        "logs/read_partly/{dataset}/{task}/{method}/seed-{seed}.tsv"
+    wildcard_constraints:
+        method=one_of(PARTIAL),
+    conda:
+        "../../envs/environment.yaml"
+    threads: THREADS
+    resources:
+        gpu=1,
+        mem_mb=grows(3000),
+        runtime=grows(30),
+    params:
+        made_from=made_from("read-partly", method=method_config),
+    message:
+        "Score {wildcards.method} on {wildcards.dataset}/{wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "crisisweave read-partly --dataset {wildcards.dataset}"
+        " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
+
+
 rule combine:
     input:
         member_predictions,

@@ -35,6 +35,35 @@ rule transfer:
         " --target {wildcards.target} > {log} 2>&1"
 
 
+rule read_partly_transfer:
+    input:
+        unpack(partial_inputs),
+    output:
+        "results/{dataset}/{task}/{method}/seed-{seed}/transfer/{target}/predictions.parquet",
+    log:
+        "logs/transfer/{dataset}/{task}/{method}/seed-{seed}/{target}.log",
+    benchmark:
+        "logs/transfer/{dataset}/{task}/{method}/seed-{seed}/{target}.tsv"
+    wildcard_constraints:
+        method=one_of(PARTIAL),
+    conda:
+        "../../envs/environment.yaml"
+    threads: THREADS
+    resources:
+        gpu=1,
+        mem_mb=grows(3000),
+        runtime=grows(60),
+    params:
+        made_from=made_from("read-partly", method=method_config, target=target_config),
+    message:
+        "Score {wildcards.method} of {wildcards.dataset}/{wildcards.task}, seed {wildcards.seed},"
+        " on {wildcards.target}"
+    shell:
+        "crisisweave read-partly --dataset {wildcards.dataset}"
+        " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed}"
+        " --target {wildcards.target} > {log} 2>&1"
+
+
 rule combine_transfer:
     input:
         member_predictions,

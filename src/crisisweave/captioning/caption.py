@@ -12,15 +12,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from crisisweave.captioning.decode import generate
 from crisisweave.captioning.folder import Captioner, load_captioner_folder
-from crisisweave.captioning.inputs import Images, read_images, read_references, rows_of
+from crisisweave.captioning.inputs import Images, Pixels, read_images, read_references, rows_of
 from crisisweave.captioning.metrics import score_captions
 from crisisweave.captioning.similarity import similarities
-from crisisweave.captioning.tokenizer import decode, stop_token
 from crisisweave.config.captioner import CaptionerConfig
 from crisisweave.errors import WeightsError
 from crisisweave.files import atomic_path, sha256_file, write_json, write_parquet
+from crisisweave.images.store import ImageStore
 from crisisweave.progress import track
 from crisisweave.seeding import best_device
 
@@ -31,9 +30,10 @@ def caption(
     config: CaptionerConfig,
     *,
     captioner: Path,
-    features: Path,
+    features: Path | None,
     index: Path,
     out: Path,
+    scorer_features: Path | None = None,
     truth: Path | None = None,
     splits: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -44,9 +44,11 @@ def caption(
     Args:
         config: the captioner, whose decoding is used.
         captioner: its folder.
-        features: features.npy of the image encoder, rows as in `index`.
+        features: features.npy of the image encoder, rows as in `index`; None for a generator, which reads
+            the pixels of the store.
         index: index.parquet of the image store.
         out: folder of the captions.
+        scorer_features: features.npy of the scorer's image encoder, where it has one of its own.
         truth: JSONL with reference captions; with it the chosen captions of dev, test and heldout are scored.
         splits: split of each instance (needed with `truth`).
         seed: of nucleus sampling; each image has its own stream.
@@ -61,15 +63,22 @@ def caption(
     """
     torch.set_num_threads(threads)
     device = best_device()
-    images = read_images(features, index)
     loaded = load_captioner_folder(captioner, config, device)
-    if images.features.shape[1:] != (loaded.cells, loaded.dim):
-        raise WeightsError(
-            f"{captioner}: reads {loaded.cells} × {loaded.dim} features per image, {features} holds "
-            f"{images.features.shape[1]} × {images.features.shape[2]}; "
-            f"use the features of {config.image.encoder}"
-        )
-    table = caption_images(loaded, config, images, seed)
+    images: Images | Pixels
+    if config.generator is not None:
+        images = Pixels(ImageStore(index.parent), config.generator.size)
+    else:
+        assert features is not None
+        assert config.image is not None
+        images = read_images(features, index)
+        if images.features.shape[1:] != (loaded.cells, loaded.dim):
+            raise WeightsError(
+                f"{captioner}: reads {loaded.cells} × {loaded.dim} features per image, {features} holds "
+                f"{images.features.shape[1]} × {images.features.shape[2]}; "
+                f"use the features of {config.image.encoder}"
+            )
+    compared = None if scorer_features is None else read_images(scorer_features, index)
+    table = caption_images(loaded, config, images, seed, compared)
     summary: dict[str, Any] = {
         "captioner": config.name,
         "captioner_sha256": sha256_file(captioner / "model.safetensors"),
@@ -94,15 +103,30 @@ def caption(
     return summary
 
 
-def caption_images(captioner: Captioner, config: CaptionerConfig, images: Images, seed: int) -> pd.DataFrame:
-    """The captions table: instance_id, captioner, rank, caption, score, chosen."""
+def caption_images(
+    captioner: Captioner,
+    config: CaptionerConfig,
+    images: Images | Pixels,
+    seed: int,
+    compared: Images | None = None,
+) -> pd.DataFrame:
+    """The captions table: instance_id, captioner, rank, caption, score, chosen.
+
+    Args:
+        captioner: whose captions they are.
+        config: its config.
+        images: what it reads.
+        seed: of nucleus sampling.
+        compared: what its scorer reads, where that is something else.
+    """
     device = next(captioner.model.parameters()).device
     size = config.decoding.batch_size
     records: list[tuple[str, str, int, str, float, bool]] = []
     for start in track(range(0, len(images.instance_ids), size), f"caption images ({config.name})"):
         ids = images.instance_ids[start : start + size]
-        block = images.features[start : start + size].to(device)
-        for instance_id, own in zip(ids, candidates(captioner, config, block, ids, seed), strict=True):
+        block = images.block(start, start + size).to(device)
+        seen = block if compared is None else compared.block(start, start + size).to(device)
+        for instance_id, own in zip(ids, candidates(captioner, config, block, ids, seed, seen), strict=True):
             for rank, (text, score) in enumerate(zip(own.texts, own.scores, strict=True)):
                 records.append((instance_id, config.name, rank, text, score, rank == own.chosen))
     columns = ["instance_id", "captioner", "rank", "caption", "score", "chosen"]
@@ -118,15 +142,26 @@ class Candidates(NamedTuple):
 
 
 def candidates(
-    captioner: Captioner, config: CaptionerConfig, block: Tensor, names: Sequence[str], seed: int
+    captioner: Captioner,
+    config: CaptionerConfig,
+    block: Tensor,
+    names: Sequence[str],
+    seed: int,
+    compared: Tensor,
 ) -> list[Candidates]:
-    """Captions of images by their features (n, cells, d), which are called `names` (for nucleus sampling)."""
-    stop = stop_token(captioner.tokenizer, config.decoding.stop)
-    prefix = captioner.model.prefix(block)
+    """Captions of images.
+
+    Args:
+        captioner: who writes.
+        config: its config.
+        block: what it reads of n images: features (n, cells, d), or pixels (n, S, S, 3).
+        names: of the images, for nucleus sampling.
+        seed: the same.
+        compared: what its scorer reads (n, cells, d); the same features where it has none of its own.
+    """
     seeds = [instance_seed(name, seed) for name in names]
-    found = generate(captioner.model.language_model, prefix, config.decoding, stop, seeds)
-    texts = [[decode(captioner.tokenizer, candidate.tokens) for candidate in own] for own in found]
-    scores = similarities(captioner.scorer, block, texts)
+    texts = captioner.model.write(block, captioner.tokenizer, config.decoding, seeds)
+    scores = similarities(captioner.scorer, compared, texts)
     return [
         Candidates(own_texts, own_scores, max(range(len(own_texts)), key=own_scores.__getitem__))
         for own_texts, own_scores in zip(texts, scores, strict=True)

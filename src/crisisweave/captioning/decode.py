@@ -6,14 +6,31 @@ Images whose candidates are all finished leave the batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from crisisweave.captioning.language_model import CausalLanguageModel
+from crisisweave.captioning.language_model import KeyValueCache
 from crisisweave.config.captioner import Decoding
+
+
+class Decoder(Protocol):
+    """What writes token by token: a language model by itself, or one that looks at an image."""
+
+    @property
+    def wte(self) -> Callable[[Tensor], Tensor]:
+        """Tokens → their embeddings."""
+
+    def cache(self, rows: int, capacity: int) -> KeyValueCache:
+        """An empty cache for `rows` sequences of at most `capacity` positions."""
+
+    def states(self, embeddings: Tensor, cache: KeyValueCache) -> Tensor:
+        """Final states of embeddings that continue what the cache holds."""
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Scores of the next token."""
 
 
 class Candidate(NamedTuple):
@@ -27,7 +44,7 @@ class Candidate(NamedTuple):
 
 
 def generate(
-    model: CausalLanguageModel, prefix: Tensor, config: Decoding, stop: int, seeds: Sequence[int]
+    model: Decoder, prefix: Tensor, config: Decoding, stop: int, seeds: Sequence[int]
 ) -> list[list[Candidate]]:
     """Candidates of every image, the best score first.
 
@@ -53,9 +70,7 @@ def generate(
         return beam(model, prefix, width=config.candidates, stop=stop, max_tokens=config.max_tokens)
 
 
-def beam(
-    model: CausalLanguageModel, prefix: Tensor, *, width: int, stop: int, max_tokens: int
-) -> list[list[Candidate]]:
+def beam(model: Decoder, prefix: Tensor, *, width: int, stop: int, max_tokens: int) -> list[list[Candidate]]:
     """Beam search as in ClipCap: beams compete by mean log-probability; a finished one stays and competes on.
 
     A width of 1 is greedy decoding. Fewer than `width` candidates come back only where the vocabulary does
@@ -107,7 +122,7 @@ def beam(
 
 
 def nucleus(
-    model: CausalLanguageModel,
+    model: Decoder,
     prefix: Tensor,
     *,
     samples: int,

@@ -16,6 +16,8 @@ from safetensors.torch import save
 from tokenizers import Tokenizer
 from torch import nn
 
+from crisisweave.captioning.encoder_decoder import TransformerCaptioner
+from crisisweave.captioning.generator import GeneratorCaptioner, load_generator
 from crisisweave.captioning.prefix import PrefixCaptioner
 from crisisweave.captioning.similarity import Scorer, build_scorer
 from crisisweave.config.captioner import CaptionerConfig
@@ -27,10 +29,19 @@ from crisisweave.files import write_text
 _NOT_WEIGHTS = {"title", "source", "deviations", "decoding"}
 
 
-class Captioner(NamedTuple):
-    """A captioner ready for use, in evaluation mode."""
+Model = PrefixCaptioner | TransformerCaptioner | GeneratorCaptioner
+"""Each writes captions by the same call: `write(images, tokenizer, decoding, seeds)`."""
 
-    model: PrefixCaptioner
+
+class Captioner(NamedTuple):
+    """A captioner ready for use, in evaluation mode.
+
+    Attributes:
+        cells: vectors that it reads of each image; 0 where it reads pixels.
+        dim: width of each.
+    """
+
+    model: Model
     scorer: Scorer
     tokenizer: Tokenizer
     cells: int
@@ -39,14 +50,30 @@ class Captioner(NamedTuple):
 
 def save_captioner(captioner: Captioner, config: CaptionerConfig, folder: Path) -> None:
     """Write weights, tokenizer and config into an existing folder."""
-    both = nn.ModuleDict({"captioner": captioner.model, "scorer": captioner.scorer})
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in both.state_dict().items()}
+    stored = _stored(captioner.model, captioner.scorer)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.state_dict().items()}
     # One entry: safetensors writes several in an order that differs from process to process.
     shape = {"input": json.dumps({"cells": captioner.cells, "dim": captioner.dim})}
     # Written by us: safetensors' own writer reports a full disk as an error that `atomic_path` cannot tell.
     (folder / "model.safetensors").write_bytes(save(weights, metadata=shape))
     write_text(folder / "tokenizer.json", captioner.tokenizer.to_str(pretty=False) + "\n")
     write_text(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+
+def _stored(model: Model, scorer: Scorer) -> nn.ModuleDict:
+    """What the folder's weights are: not a generator's, which stay in the model cache."""
+    parts: dict[str, nn.Module] = {"scorer": scorer}
+    if not isinstance(model, GeneratorCaptioner):
+        parts["captioner"] = model
+    return nn.ModuleDict(parts)
+
+
+def _built(config: CaptionerConfig, cells: int, dim: int, tokenizer: Tokenizer) -> Model:
+    if config.generator is not None:
+        return load_generator(config)[0]
+    if config.encoder_decoder is not None:
+        return TransformerCaptioner(config, dim, tokenizer.get_vocab_size())
+    return PrefixCaptioner(config, cells, dim, tokenizer.get_vocab_size())
 
 
 def load_captioner_folder(folder: Path, config: CaptionerConfig, device: torch.device) -> Captioner:
@@ -73,9 +100,9 @@ def load_captioner_folder(folder: Path, config: CaptionerConfig, device: torch.d
             shape = json.loads(file.metadata()["input"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         cells, dim = shape["cells"], shape["dim"]
-        model = PrefixCaptioner(config, cells, dim, tokenizer.get_vocab_size())
+        model = _built(config, cells, dim, tokenizer)
         scorer = build_scorer(config, cells, dim, tokenizer)
-        nn.ModuleDict({"captioner": model, "scorer": scorer}).load_state_dict(weights)
+        _stored(model, scorer).load_state_dict(weights)
     except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: not the weights of captioner {config.name} ({' '.join(str(error).split())[:200]}); "

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from crisisweave.config.dataset import SPLITS
 from crisisweave.errors import DataError
+from crisisweave.images.store import ImageStore
 
 LONGEST_CAPTION = 1000
 
@@ -23,6 +24,28 @@ class Images(NamedTuple):
 
     instance_ids: list[str]
     features: Tensor
+
+    def block(self, start: int, end: int) -> Tensor:
+        """Features (n, cells, d) of the images from `start` to `end`."""
+        return self.features[start:end]
+
+
+class Pixels:
+    """Images of a store, read when they are asked for.
+
+    Args:
+        store: the image store.
+        size: pixels of a side.
+    """
+
+    def __init__(self, store: ImageStore, size: int):
+        self._store, self._size = store, size
+        self.instance_ids: list[str] = store.index["instance_id"].astype(str).tolist()
+
+    def block(self, start: int, end: int) -> Tensor:
+        """Pixels (n, S, S, 3) uint8 of the images from `start` to `end`."""
+        rows = np.arange(start, min(end, len(self.instance_ids)))
+        return torch.from_numpy(self._store.batch(rows, self._size))
 
 
 def read_images(features: Path, index: Path) -> Images:
@@ -107,7 +130,7 @@ def read_splits(instances: Iterable[Path]) -> dict[str, str]:
 
 
 def rows_of(
-    split: str, images: Images, splits: Mapping[str, str], references: Mapping[str, object]
+    split: str, images: Images | Pixels, splits: Mapping[str, str], references: Mapping[str, object]
 ) -> list[int]:
     """Rows of the images of a split that have reference captions."""
     return [

@@ -6,14 +6,18 @@ of parameters are kept (`mapper.model.0`, `mapper.transformer.layers.0.attn.to_q
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from crisisweave.captioning.decode import generate
 from crisisweave.captioning.language_model import CausalLanguageModel
-from crisisweave.config.captioner import CaptionerConfig, Mapper
+from crisisweave.captioning.tokenizer import decode, stop_token
+from crisisweave.config.captioner import CaptionerConfig, Decoding, Mapper
 from crisisweave.encoders.standardise import Standardise
 
 
@@ -148,6 +152,9 @@ class PrefixCaptioner(nn.Module):
 
     def __init__(self, config: CaptionerConfig, cells: int, dim: int, vocabulary: int):
         super().__init__()
+        assert config.image is not None
+        assert config.mapper is not None
+        assert config.language_model is not None
         width = config.language_model.width
         build = MLPMapper if config.mapper.kind == "mlp" else TransformerMapper
         self.normaliser = Normaliser(config.image.normalise, dim)
@@ -157,6 +164,14 @@ class PrefixCaptioner(nn.Module):
     def prefix(self, features: Tensor) -> Tensor:
         """Raw features (n, cells, d) → prefix (n, k, width)."""
         return cast(Tensor, self.mapper(self.normaliser(features)))
+
+    def write(
+        self, features: Tensor, tokenizer: Tokenizer, decoding: Decoding, seeds: Sequence[int]
+    ) -> list[list[str]]:
+        """Raw features (n, cells, d) → candidate captions of each image, most probable first."""
+        stop = stop_token(tokenizer, decoding.stop)
+        found = generate(self.language_model, self.prefix(features), decoding, stop, seeds)
+        return [[decode(tokenizer, candidate.tokens) for candidate in own] for own in found]
 
     def forward(self, prefix: Tensor, tokens: Tensor) -> Tensor:
         """Teacher forcing: scores (n, t, vocabulary) of each of the tokens (n, t) given what precedes it."""

@@ -1,13 +1,15 @@
-"""Published ClipCap checkpoints, brought into the captioner folder's format.
+"""Published captioners, brought into the captioner folder's format: ClipCap, transformers, generators.
 
 The files are not fetched here: the user puts them below a weights folder, and each is checked by the SHA-256
-in the config before it is opened. Pickles are read with torch's restricted reader, which runs no code.
+in the config before it is opened. Pickles are read with torch's restricted reader, which runs no code. A
+generator's own weights stay in the model cache.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from pathlib import Path
 
 import torch
@@ -16,9 +18,12 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from crisisweave.captioning.folder import Captioner, save_captioner
+from crisisweave.captioning.encoder_decoder import TransformerCaptioner
+from crisisweave.captioning.folder import Captioner, Model, save_captioner
+from crisisweave.captioning.generator import load_generator
 from crisisweave.captioning.prefix import PrefixCaptioner
 from crisisweave.captioning.similarity import ClipScorer
+from crisisweave.captioning.tokenizer import word_tokenizer
 from crisisweave.config.captioner import CaptionerConfig, Clip, PinnedFile
 from crisisweave.errors import ConfigError, WeightsError
 from crisisweave.files import atomic_path, sha256_file, write_json
@@ -30,11 +35,38 @@ _TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "m
 _MASKS = (".attn.bias", ".attn.masked_bias")
 
 
+# What the code of Cho et al. pickles beside its weights, by name alone; restricted reading must know it.
+_BESIDE_WEIGHTS = ("__main__.ModelCheckpoint", "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint")
+# Names in the public transformer code → ours.
+_TRANSFORMER_NAMES = {
+    "att_embed.0.": "image.",
+    "model.encoder.layers.": "encoder.",
+    "model.encoder.norm.": "encoder_norm.",
+    "model.decoder.layers.": "decoder.",
+    "model.decoder.norm.": "decoder_norm.",
+    "model.tgt_embed.0.lut.": "words.",
+    "model.generator.proj.": "output.",
+    ".self_attn.": ".attend.",
+    ".src_attn.": ".look.",
+    ".linears.0.": ".query.",
+    ".linears.1.": ".key.",
+    ".linears.2.": ".value.",
+    ".linears.3.": ".out.",
+    ".feed_forward.w_1.": ".feed.widen.",
+    ".feed_forward.w_2.": ".feed.narrow.",
+    ".a_2": ".scale",
+    ".b_2": ".shift",
+}
+_SUBLAYER = re.compile(r"\.sublayer\.(\d)\.norm\.")
+_UNKNOWN = "UNK"
+"""The word that stands for rare ones; it is never written."""
+
+
 def import_published(config: CaptionerConfig, *, weights: Path, out: Path) -> None:
-    """Turn a published checkpoint into a captioner folder.
+    """Turn a published checkpoint, or a generator of the model cache, into a captioner folder.
 
     Args:
-        config: a captioner with `published`.
+        config: a captioner with `published` or `generator`.
         weights: folder below which the pinned files lie.
         out: the captioner folder.
 
@@ -43,21 +75,30 @@ def import_published(config: CaptionerConfig, *, weights: Path, out: Path) -> No
         WeightsError: a file is missing, altered, without a hash, or of another model.
     """
     meter = Meter()
-    if config.published is None or not isinstance(config.scorer, Clip):
+    if config.training is not None or not isinstance(config.scorer, Clip):
         raise ConfigError(f"captioner {config.name} is trained by the workflow, there is nothing to import")
-    pinned = {
-        "checkpoint": config.published.checkpoint,
-        "tokenizer": config.published.tokenizer,
-        "scorer": config.scorer.weights,
-    }
+    pinned: dict[str, PinnedFile] = {}
+    if config.published is not None:
+        pinned |= {"checkpoint": config.published.checkpoint, "tokenizer": config.published.tokenizer}
+    pinned["scorer"] = config.scorer.weights
     paths = {what: checked(weights, file, config.name) for what, file in pinned.items()}
-    tokenizer = Tokenizer.from_file(str(paths["tokenizer"]))
-    model = load_clipcap(paths["checkpoint"], config, tokenizer.get_vocab_size())
-    dim = clip_dim(model)
-    scorer = load_clip_text(paths["scorer"], config.scorer, dim)
+    cells, dim = 0, 0
+    model: Model
+    if config.generator is not None:
+        model, tokenizer = load_generator(config)
+    elif config.encoder_decoder is not None:
+        assert config.image is not None
+        tokenizer = word_tokenizer(paths["tokenizer"])
+        model = load_transformer(paths["checkpoint"], config, tokenizer)
+        cells, dim = config.image.grid**2, model.image.in_features
+    else:
+        tokenizer = Tokenizer.from_file(str(paths["tokenizer"]))
+        model = load_clipcap(paths["checkpoint"], config, tokenizer.get_vocab_size())
+        cells, dim = 1, clip_dim(model)
+    scorer = load_clip_text(paths["scorer"], config.scorer, dim if config.scorer_image is None else None)
     with atomic_path(out) as folder:
         folder.mkdir()
-        save_captioner(Captioner(model, scorer, tokenizer, 1, dim), config, folder)
+        save_captioner(Captioner(model, scorer, tokenizer, cells, dim), config, folder)
         record = meter.record(
             "cpu",
             config_sha256=hashlib.sha256(config.model_dump_json().encode()).hexdigest(),
@@ -109,6 +150,43 @@ def load_clipcap(path: Path, config: CaptionerConfig, vocabulary: int) -> Prefix
     return model.eval()
 
 
+def load_transformer(path: Path, config: CaptionerConfig, tokenizer: Tokenizer) -> TransformerCaptioner:
+    """A checkpoint of self-critical.pytorch or of Cho et al. in our architecture, in evaluation mode.
+
+    Raises:
+        WeightsError: the file cannot be read or holds another model.
+    """
+    state = transformer_state(_read(path))
+    if "image.weight" not in state:
+        raise WeightsError(
+            f"{path}: holds no image embedding (att_embed.0); it is not a transformer of this code"
+        )
+    model = TransformerCaptioner(config, state["image.weight"].shape[1], tokenizer.get_vocab_size())
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path}: not the model that config {config.name} describes ({reason})") from error
+    unknown = tokenizer.token_to_id(_UNKNOWN)
+    if unknown is not None:
+        with torch.no_grad():
+            model.output.bias[unknown] = -1e9
+    return model.eval()
+
+
+def transformer_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename a state dict of the public transformer code to ours; positions are computed, not stored."""
+    renamed: dict[str, Tensor] = {}
+    for key, tensor in state.items():
+        if key.startswith("_") or key.endswith(".pe"):
+            continue
+        own = _SUBLAYER.sub(r".norms.\1.", key)
+        for there, here in _TRANSFORMER_NAMES.items():
+            own = own.replace(there, here)
+        renamed[own] = tensor
+    return renamed
+
+
 def clipcap_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename a ClipCap state dict (`clip_project.…`, `gpt.transformer.…`) to ours.
 
@@ -128,8 +206,13 @@ def clipcap_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def load_clip_text(path: Path, config: Clip, dim: int) -> ClipScorer:
+def load_clip_text(path: Path, config: Clip, dim: int | None) -> ClipScorer:
     """CLIP's text encoder from an open_clip checkpoint, in evaluation mode.
+
+    Args:
+        path: the checkpoint.
+        config: the scorer.
+        dim: width of the image embeddings, where the captioner reads the same ones.
 
     Raises:
         WeightsError: the file cannot be read, holds another model, or embeds into another space.
@@ -142,7 +225,7 @@ def load_clip_text(path: Path, config: Clip, dim: int) -> ClipScorer:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{path}: not the weights of open_clip's {config.model} ({reason})") from error
     shared = scorer.eval().embed_texts(["a"]).shape[1]
-    if shared != dim:
+    if dim is not None and shared != dim:
         raise WeightsError(f"{path}: embeds into {shared} dimensions, the captioner reads {dim}")
     return scorer
 
@@ -153,11 +236,18 @@ def clip_dim(model: PrefixCaptioner) -> int:
     return first.in_features
 
 
+class _Nothing:
+    """Stands for a class whose name alone is in a checkpoint."""
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(_Nothing, name) for name in _BESIDE_WEIGHTS]):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+            state = state["state_dict"]
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{path}: cannot be read as weights; fetch it again") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):

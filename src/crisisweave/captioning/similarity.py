@@ -32,6 +32,8 @@ class DualEncoderScorer(nn.Module):
         scorer = config.scorer
         if not isinstance(scorer, DualEncoder):
             raise TypeError(f"captioner {config.name} has no dual_encoder")
+        assert config.image is not None
+        assert config.language_model is not None
         self._tokenizer = tokenizer
         self._longest = config.language_model.positions
         self.normaliser = Normaliser(config.image.normalise, dim)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -25,6 +27,25 @@ def learn_tokenizer(captions: Sequence[str], vocabulary: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(captions, trainer)
+    return tokenizer
+
+
+def word_tokenizer(path: Path) -> Tokenizer:
+    """The words of a vocabulary file, JSON with `ix_to_word`; number 0 begins and ends a caption.
+
+    Raises:
+        WeightsError: the file is not as described.
+    """
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))["ix_to_word"]
+        ids = {END: 0, **{word: int(number) for number, word in words.items()}}
+        if sorted(ids.values()) != list(range(len(words) + 1)):
+            raise ValueError("words are not numbered from 1 on, each once")
+        tokenizer = Tokenizer(models.WordLevel(ids))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path}: is no vocabulary with ix_to_word ({reason})") from error
+    tokenizer.add_special_tokens([END])
     return tokenizer
 
 

@@ -116,6 +116,7 @@ def fit_language(
     """Teach mapper and language model the captions, token by token."""
     assert config.training is not None
     model, drop = captioner.model, config.training.feature_dropout
+    assert isinstance(model, PrefixCaptioner)
     end = end_token(captioner.tokenizer)
     tokens = encode_captions(captioner.tokenizer, captions, config.decoding.max_tokens, end)
     device = next(model.parameters()).device
@@ -169,6 +170,7 @@ def encode_captions(
 
 
 def _check_grid(config: CaptionerConfig, cells: int, features: Path) -> None:
+    assert config.image is not None
     if cells != config.image.grid**2:
         raise DataError(
             f"{features}: holds {cells} vectors per image, captioner {config.name} reads a grid of "

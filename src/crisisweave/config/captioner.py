@@ -1,8 +1,15 @@
 """What defines a captioner: `config/captioners/<name>.yaml`.
 
-A captioner turns the features of an image into a prefix of pseudo-tokens and continues it with a causal
-language model (ClipCap, Mokady et al. 2021). It is either trained by the workflow (`training`) or loaded
-from a published checkpoint (`published`), never both.
+A captioner is one of three kinds:
+
+- `mapper` and `language_model`: the features of an image become a prefix of pseudo-tokens that a causal
+  language model continues (ClipCap, Mokady et al. 2021);
+- `encoder_decoder`: a transformer reads the features of an image's places and writes word by word (Vaswani et
+  al. 2017; CLIP_reward and Trans_cap in the thesis);
+- `generator`: a model of the transformers library reads pixels and writes.
+
+It is trained by the workflow (`training`), loaded from a published checkpoint (`published`), or read from the
+model cache (`generator`).
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from crisisweave.config.hub import HubModel
 from crisisweave.config.method import Source
 from crisisweave.config.strict import StrictModel, load_named
 
@@ -71,6 +79,30 @@ class LanguageModel(StrictModel):
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
         return self
+
+
+class EncoderDecoder(StrictModel):
+    """Shape of the transformer from image features to words; its vocabulary is its tokenizer's."""
+
+    encoder_layers: int = Field(ge=1)
+    decoder_layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    width: int = Field(ge=1)
+    feedforward: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> EncoderDecoder:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
+        return self
+
+
+class Generator(HubModel):
+    """A model of the transformers library that writes captions of pixels, read from the model cache."""
+
+    size: int = Field(ge=8, le=1024)
+    """Pixels of the square input."""
+    precision: Literal["fp32", "bf16"] = "fp32"
 
 
 class Decoding(StrictModel):
@@ -136,6 +168,13 @@ class DualEncoder(Optimisation):
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
+class ScorerImage(StrictModel):
+    """Image embeddings that a scorer compares with."""
+
+    encoder: str
+    size: int = Field(default=224, ge=8, le=1024)
+
+
 class Clip(StrictModel):
     """Cosine similarity in CLIP's shared space; the image features must be that model's image embeddings."""
 
@@ -143,6 +182,8 @@ class Clip(StrictModel):
     model: str
     """open_clip's name of the architecture."""
     weights: PinnedFile
+    image: ScorerImage | None = None
+    """That model's image encoder; null where the captioner reads its embeddings itself."""
 
 
 class Published(StrictModel):
@@ -159,9 +200,12 @@ class CaptionerConfig(StrictModel):
     title: str
     source: Source
     deviations: list[str] = []
-    image: ImageInput
-    mapper: Mapper
-    language_model: LanguageModel
+    image: ImageInput | None = None
+    """Null for a generator, which reads pixels."""
+    mapper: Mapper | None = None
+    language_model: LanguageModel | None = None
+    encoder_decoder: EncoderDecoder | None = None
+    generator: Generator | None = None
     decoding: Decoding
     scorer: Annotated[DualEncoder | Clip, Field(discriminator="kind")]
     """Which of an image's candidates is kept: the one with the highest image–text score."""
@@ -170,28 +214,64 @@ class CaptionerConfig(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> CaptionerConfig:
-        if (self.training is None) == (self.published is None):
-            raise ValueError("give either 'training' or 'published'")
+        if (self.mapper is None) != (self.language_model is None):
+            raise ValueError("'mapper' and 'language_model' belong together: give both or neither")
+        kinds = [part for part in (self.mapper, self.encoder_decoder, self.generator) if part is not None]
+        if len(kinds) != 1:
+            raise ValueError("give one of 'mapper' with 'language_model', 'encoder_decoder', 'generator'")
+        origins = [part for part in (self.training, self.published, self.generator) if part is not None]
+        if len(origins) != 1:
+            raise ValueError("give either 'training' or 'published'; a 'generator' has neither")
         if (self.training is None) != isinstance(self.scorer, Clip):
             raise ValueError("a trained captioner has a dual_encoder as scorer, a published one has clip")
-        if self.published is not None and self.image.normalise == "standard":
+        if self.training is not None and self.mapper is None:
+            raise ValueError("only captioners with 'mapper' and 'language_model' are trained here")
+        if (self.image is None) != (self.generator is not None):
+            raise ValueError("'image' says which features are read: a generator reads pixels and has none")
+        if self.generator is not None and self.decoding.method == "nucleus":
+            raise ValueError("a generator cannot sample each image by its own seed: use beam or greedy")
+        if self.image is not None:
+            self._check_image(self.image)
+        elif self.scorer_image is None:
+            raise ValueError("a generator's scorer needs image embeddings: give scorer.image")
+        if self.mapper is not None and self.language_model is not None:
+            self._check_prefix(self.mapper, self.language_model)
+        return self
+
+    def _check_image(self, image: ImageInput) -> None:
+        if self.published is not None and image.normalise == "standard":
             raise ValueError(
                 "'normalise: standard' is measured on train: a published checkpoint has none or l2"
             )
-        if isinstance(self.scorer, Clip) and self.image.grid != 1:
-            raise ValueError("the clip scorer reads one vector per image: set image.grid to 1")
-        needed = self.mapper.prefix_length + self.decoding.max_tokens
-        if needed > self.language_model.positions:
+        if isinstance(self.scorer, Clip) and self.scorer_image is None and image.grid != 1:
+            raise ValueError(
+                "the clip scorer reads one vector per image: set image.grid to 1 or give scorer.image"
+            )
+
+    def _check_prefix(self, mapper: Mapper, language_model: LanguageModel) -> None:
+        needed = mapper.prefix_length + self.decoding.max_tokens
+        if needed > language_model.positions:
             raise ValueError(
                 f"prefix and max_tokens need {needed} positions, language_model.positions is "
-                f"{self.language_model.positions}"
+                f"{language_model.positions}"
             )
-        if self.mapper.kind == "transformer" and self.language_model.width % self.mapper.heads:
+        if mapper.kind == "transformer" and language_model.width % mapper.heads:
             raise ValueError(
-                f"language_model.width {self.language_model.width} is not a multiple of "
-                f"mapper.heads {self.mapper.heads}"
+                f"language_model.width {language_model.width} is not a multiple of "
+                f"mapper.heads {mapper.heads}"
             )
-        return self
+
+    @property
+    def scorer_image(self) -> ScorerImage | None:
+        """The image embeddings that the scorer reads where they are not the captioner's own features."""
+        return self.scorer.image if isinstance(self.scorer, Clip) else None
+
+    @property
+    def encodings(self) -> list[tuple[str, int, int]]:
+        """Encoder, size and grid of each of the frozen image features that it reads."""
+        read = [] if self.image is None else [(self.image.encoder, self.image.size, self.image.grid)]
+        scorer = self.scorer_image
+        return read if scorer is None else [*read, (scorer.encoder, scorer.size, 1)]
 
 
 def load_captioner(

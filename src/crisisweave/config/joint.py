@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from crisisweave.config.captioner import Optimisation
+from crisisweave.config.hub import HubModel
 from crisisweave.config.method import Source
 from crisisweave.config.strict import StrictModel, load_named
-from crisisweave.errors import ConfigError
 
 
 class Patches(StrictModel):
@@ -81,28 +81,6 @@ class Pretraining(Optimisation):
     """Share of the words that are masked."""
     alignment: float = Field(default=0.1, ge=0)
     """Weight of the word–patch alignment loss."""
-
-
-class HubModel(StrictModel):
-    """A model on a hub."""
-
-    repository: str
-    revision: str | None = Field(pattern=r"^[0-9a-f]{40}$")
-    """The whole commit hash, so that the same name always means the same weights. Null where the project
-    could not see it: until the user fills it in, nothing is fetched or loaded."""
-
-    def encoder_name(self, joint: str) -> str:
-        """The model by the name under which it is fetched.
-
-        Raises:
-            ConfigError: its revision is not filled in.
-        """
-        if self.revision is None:
-            raise ConfigError(
-                f"config/joint/{joint}.yaml: hub.revision is null; fill in the commit hash of "
-                f"{self.repository} that you want, as its page on the hub shows it"
-            )
-        return f"hub:{self.repository}@{self.revision}"
 
 
 class JointConfig(StrictModel):

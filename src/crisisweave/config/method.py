@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from crisisweave.config.regions import Lxmert, Regions
 from crisisweave.config.strict import StrictModel
 
 Modality = Literal["text", "image", "caption"]
@@ -26,14 +27,17 @@ class EncoderUse(StrictModel):
     """hub:<repo>@<revision>, open_clip:<model>/<tag>, timm:<model>, package:<name> or tiny:<name>."""
     tuned: bool = True
     """False: the encoder is frozen, so each input is encoded once and shared by all seeds and methods."""
-    pooling: Literal["cls", "mean"] = "cls"
-    """Text only: how token states become one vector. Image encoders pool as they were built to."""
+    pooling: Literal["cls", "mean", "end"] = "cls"
+    """Text only: how token states become one vector; `end`, the last token's, is how CLIP reads a text. Image
+    encoders pool as they were built to."""
     tune_embeddings: bool = True
     """Text only: False leaves the word embeddings as they came (fewer parameters to store and step)."""
     size: int = Field(default=224, ge=8, le=1024)
     """Image only: pixels of the square input."""
     flip: bool = True
     """Image only, when tuned: mirror half of the training images."""
+    grid: int = Field(default=1, ge=1, le=32)
+    """Image only, when frozen: cells in each direction, for methods that read an image as a sequence."""
 
 
 class Head(StrictModel):
@@ -42,6 +46,28 @@ class Head(StrictModel):
     hidden: int | None = Field(default=None, ge=1)
     """Width of a hidden ReLU layer; null: one linear layer."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
+
+
+class FusionLayers(StrictModel):
+    """Transformer layers over the tokens of both modalities (thesis, 3.5.2)."""
+
+    layers: int = Field(default=4, ge=1)
+    heads: int = Field(default=12, ge=1)
+    width: int | None = Field(default=None, ge=1)
+    """Null: that of the text encoder. Sequences of another width go through a linear layer first."""
+    bottleneck: int | None = Field(default=None, ge=1)
+    """Number of tokens through which alone the modalities see each other; null: each token sees all others
+    (vanilla attention)."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+
+class Convolutions(StrictModel):
+    """Convolutions over word vectors (Kim, 2014)."""
+
+    windows: list[Annotated[int, Field(ge=1)]] = Field(default=[3, 4, 5], min_length=1)
+    """Words that a filter sees at a time."""
+    filters: int = Field(default=100, ge=1)
+    """Of each window."""
 
 
 class Training(StrictModel):
@@ -128,9 +154,20 @@ class MethodConfig(StrictModel):
     image: EncoderUse | None = None
     captioner: str | None = None
     """Name of a file in config/captioners/ (needed when `caption` is among the inputs)."""
+    caption_share: float = Field(default=1.0, ge=0, le=1)
+    """Mix training: share of the rows of train and dev that keep their caption, drawn by the run's seed; the
+    others are text alone. A smaller share is contained in a larger one."""
     joint: str | None = None
     """Name of a file in config/joint/: one encoder for text and image together, instead of one for each."""
+    lxmert: Lxmert | None = None
+    """Family lxmert only: one encoder for words and regions, instead of one for each modality."""
+    regions: Regions | None = None
+    """Family lxmert only: what it sees of an image."""
     rationales: Rationales | None = None
+    fusion: FusionLayers | None = None
+    """Family transformer_fusion only: its layers."""
+    convolution: Convolutions | None = None
+    """Family text_cnn only: its filters."""
     masking: float = Field(default=0.0, ge=0, le=1)
     """Family joint only: share of the training rows of which a random part is hidden."""
     max_tokens: int = Field(default=128, ge=4, le=512)
@@ -138,12 +175,16 @@ class MethodConfig(StrictModel):
     """Training rows: those on whose label both modalities agree, or all."""
     target: Literal["label", "label_text", "label_image"] = "label"
     """The label that is learned; scores are always on `label`."""
+    balance: bool = False
+    """Learn from as many rows of each class as the rarest has in train, drawn by the run's seed."""
     head: Head = Head()
     training: Training | None = None
     rule: Literal["mean", "max", "or", "and"] | None = None
     """Decision fusion: how the members' decisions are combined."""
     members: dict[Literal["text", "image"], str] = {}
     """Decision fusion: the methods whose predictions are combined."""
+    model_of: str | None = None
+    """The method of the same family whose trained models are shown `inputs` alone; nothing is trained."""
 
     @model_validator(mode="after")
     def _consistent(self) -> MethodConfig:
@@ -154,6 +195,10 @@ class MethodConfig(StrictModel):
                 raise ValueError("a decision fusion is not trained: remove 'training'")
             if set(self.members) != {"text", "image"}:
                 raise ValueError("'members' needs the keys text and image")
+            return self
+        if self.model_of is not None:
+            if self.training is not None or self.text is not None or self.image is not None:
+                raise ValueError("a partial reading has the model of another: remove text, image, training")
             return self
         if self.training is None:
             raise ValueError("'training' is missing")
@@ -166,10 +211,18 @@ class MethodConfig(StrictModel):
                 )
             if self.inputs != ["text", "image"]:
                 raise ValueError("a 'joint' encoder needs inputs: [text, image]")
+        elif self.lxmert is not None:
+            if self.text is not None or self.image is not None or self.inputs != ["text", "image"]:
+                raise ValueError(
+                    "'lxmert' reads words and regions itself: remove text and image, and set "
+                    "inputs: [text, image]"
+                )
         elif (self.text is not None) != bool({"text", "caption"} & set(self.inputs)):
             raise ValueError("a 'text' encoder and the inputs text or caption belong together")
         elif (self.image is not None) != ("image" in self.inputs):
             raise ValueError("an 'image' encoder and the input image belong together")
+        if {self.lxmert is not None, self.regions is not None} != {self.family == "lxmert"}:
+            raise ValueError("'lxmert', 'regions' and family: lxmert belong together")
         if self.masking and self.family != "joint":
             raise ValueError("'masking' belongs to family: joint; remove it")
         if (self.rationales is not None) != (self.family == "rationale"):
@@ -181,10 +234,29 @@ class MethodConfig(StrictModel):
                 "rows: all needs target: label_text or label_image, because 'label' is empty in rows "
                 "on which the modalities disagree"
             )
+        if self.caption_share < 1 and not {"text", "caption"} <= set(self.inputs):
+            raise ValueError("'caption_share' needs the inputs text and caption")
         if "caption" in self.inputs and self.text is not None and not self.text.tuned:
             raise ValueError("a frozen text encoder cannot read captions: set text.tuned to true")
         if self.family in ("joint", "rationale") and self.text is not None and not self.text.tuned:
             raise ValueError("words are hidden and explained by a tuned text encoder: set text.tuned to true")
+        return self
+
+    @model_validator(mode="after")
+    def _sequences(self) -> MethodConfig:
+        if (self.fusion is not None) != (self.family == "transformer_fusion"):
+            raise ValueError("'fusion' and family: transformer_fusion belong together")
+        if (self.convolution is not None) != (self.family == "text_cnn"):
+            raise ValueError("'convolution' and family: text_cnn belong together")
+        needs_words = self.fusion is not None or self.convolution is not None
+        if needs_words and self.text is not None and not self.text.tuned:
+            raise ValueError(f"family {self.family} reads word by word: set text.tuned to true")
+        if self.image is None:
+            return self
+        if self.image.grid > 1 and (self.image.tuned or self.fusion is None):
+            raise ValueError("image.grid is for frozen encoders of methods that read sequences: set it to 1")
+        if self.fusion is not None and not self.image.tuned and self.image.grid == 1:
+            raise ValueError("a frozen image is one vector and no sequence: set image.grid above 1")
         return self
 
     @property
@@ -202,3 +274,13 @@ class MethodConfig(StrictModel):
     def is_decision(self) -> bool:
         """True for a method that combines the predictions of others and has no parameters."""
         return bool(self.members)
+
+    @property
+    def is_trained(self) -> bool:
+        """True for a method with weights of its own."""
+        return self.training is not None
+
+    @property
+    def needs_methods(self) -> list[str]:
+        """Methods whose runs must be there first: members of a fusion, the trained model, the scorer."""
+        return [*self.members.values(), *([] if self.model_of is None else [self.model_of]), *self.scorers]

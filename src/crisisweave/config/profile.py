@@ -13,6 +13,7 @@ from crisisweave.config.dataset import DatasetConfig, Split, dataset_values
 from crisisweave.config.joint import JointConfig, load_joint
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import DESCRIPTIVE
+from crisisweave.config.similarity import SimilarityConfig, load_similarity
 from crisisweave.config.strict import StrictModel, merged, nearest, read_yaml, validate
 from crisisweave.errors import ConfigError
 
@@ -54,6 +55,17 @@ class ReportConfig(StrictModel):
 
     redact: bool | None = None
     """Leave tweets, captions and images out; null: of the data sets that are not `redistributable`."""
+    baselines: dict[str, list[str]] = {}
+    """Method → those beside which its successes and failures are shown, wherever all of them are run."""
+
+
+class SimilarityUse(StrictModel):
+    """Pairs of text and image whose similarity the data pages show."""
+
+    scorer: str
+    """Name of a file in config/similarity/."""
+    tasks: dict[str, str] = Field(min_length=1)
+    """Data set → the task whose rows are paired and whose labels say which pairs are concordant."""
 
 
 class ProfileConfig(StrictModel):
@@ -72,6 +84,7 @@ class ProfileConfig(StrictModel):
     """Joint encoder → changed keys."""
     override: dict[str, dict[str, Any]] = {}
     """Method → changed keys; `*` stands for every method that is trained."""
+    similarity: SimilarityUse | None = None
     report: ReportConfig = ReportConfig()
     experiments: list[Experiment] = Field(min_length=1)
 
@@ -154,9 +167,10 @@ def method_values(
         values = method_values(like, config_dir, layers, seen)
     values = merged(values, own)
     for layer in layers:
-        if like is None and not values.get("members"):
+        if like is None and not values.get("members") and not values.get("model_of"):
             # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
-            lacking = {"text", "image", "captioner", "joint", "rationales"} - set(values)
+            parts = {"text", "image", "captioner", "joint", "rationales", "fusion", "convolution"}
+            lacking = parts - set(values)
             common = layer.get("*", {})
             values = merged(values, {k: v for k, v in common.items() if k not in lacking})
         values = merged(values, layer.get(name, {}))
@@ -198,8 +212,11 @@ class Profile:
         self._check_names("dataset_override", self.config.dataset_override, self._known("datasets"))
         self._check_names("captioner_override", self.config.captioner_override, self._known("captioners"))
         self._check_names("joint_override", self.config.joint_override, self._known("joint"))
+        self.similarity: SimilarityConfig | None = None
         for experiment in self.config.experiments:
             self._check(experiment)
+        if self.config.similarity is not None:
+            self.similarity = self._checked_similarity(self.config.similarity)
 
     def _check(self, experiment: Experiment) -> None:
         dataset = self.dataset(experiment.dataset)
@@ -217,6 +234,8 @@ class Profile:
                 )
             if method.captioner is not None:
                 self._check_captioner(method.captioner, experiment)
+            if method.model_of is not None:
+                self._check_partial(method, self.method(experiment.dataset, experiment.task, method.model_of))
             for scorer in method.scorers:
                 self._check_scorer(method, self.method(experiment.dataset, experiment.task, scorer))
             if method.rule in ("or", "and") and len(dataset.tasks[experiment.task].classes) != 2:
@@ -248,6 +267,44 @@ class Profile:
                 f"{self.path}: method '{scorer.name}' cannot score the rationales of '{method.name}', "
                 "because it is not trained on both full and masked inputs; set its 'masking' between 0 and 1"
             )
+
+    def _check_partial(self, method: MethodConfig, whole: MethodConfig) -> None:
+        """Text or caption can be left out where they were read side by side as one text."""
+        pair = whole.family == method.family and sorted(whole.inputs) == ["caption", "text"]
+        if not pair or method.inputs not in (["text"], ["caption"]):
+            raise ConfigError(
+                f"{self.path}: method '{method.name}' shows {' and '.join(method.inputs)} to the model of "
+                f"'{whole.name}', which reads {' and '.join(whole.inputs)}; a partial reading shows the text "
+                f"or the caption to a method of the same family that reads both and nothing else"
+            )
+
+    def _checked_similarity(self, use: SimilarityUse) -> SimilarityConfig:
+        config = load_similarity(use.scorer, self.config_dir)
+        for name, task in use.tasks.items():
+            if name not in self.datasets():
+                raise ConfigError(
+                    f"{self.path}: similarity.tasks names data set '{name}', on which nothing is run; "
+                    f"{nearest(name, self.datasets())}"
+                )
+            dataset = self.dataset(name)
+            if task not in dataset.tasks:
+                hint = nearest(task, list(dataset.tasks))
+                raise ConfigError(f"{self.path}: similarity: data set {name} has no task '{task}'; {hint}")
+            if "image" not in dataset.modalities:
+                raise ConfigError(
+                    f"{self.path}: similarity: data set {name} is used with text alone; take it out"
+                )
+        if config.captioner is not None and self.captioner(config.captioner).training is None:
+            raise ConfigError(
+                f"{self.config_dir / 'similarity' / config.name}.yaml: captioner '{config.captioner}' is not "
+                f"trained by the workflow; name one that is, or use 'clip'"
+            )
+        return config
+
+    def similarity_task(self, dataset: str) -> str | None:
+        """The task whose pairs of text and image are compared; None where none are."""
+        use = self.config.similarity
+        return None if use is None else use.tasks.get(dataset)
 
     def _check_captioner(self, name: str, experiment: Experiment) -> None:
         training = self.captioner(name).training
@@ -372,7 +429,7 @@ class Profile:
         names: list[str] = []
         for name in self.experiment(dataset, task).methods:
             method = self.method(dataset, task, name)
-            for needed in [*method.members.values(), *method.scorers, name]:
+            for needed in [*method.needs_methods, name]:
                 if needed not in names:
                     names.append(needed)
         return names
@@ -394,8 +451,10 @@ class Profile:
         return list(dict.fromkeys(names))
 
     def captioners_of(self, dataset: str) -> list[str]:
-        """Captioners whose captions of a data set some run reads."""
+        """Captioners whose captions of a data set some run reads, or that are compared with texts."""
         names = []
+        if self.similarity is not None and self.similarity_task(dataset) is not None:
+            names += [name for name in (self.similarity.captioner,) if name is not None]
         for run in self.runs():
             name = self.method(run.dataset, run.task, run.method).captioner
             targets = [self.transfer(t).dataset for t in self.transfers_of(run)]

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import to_jsonable_python
 
 from crisisweave.config.method import MethodConfig
+from crisisweave.config.profile import method_values
 from crisisweave.config.strict import StrictModel, nearest, read_yaml, validate
 from crisisweave.errors import ConfigError
 
@@ -26,6 +27,8 @@ FOLDER = "published"
 
 COMPARABLE = ("accuracy", "f1_macro", "f1_weighted")
 """Metrics that our tables hold under the same name and definition."""
+SHARES = ("right_share", "wrong_share")
+"""Of the rows on which one modality alone is right (`details.json`, `one_half_right`)."""
 UNCLEAR = ("recall", "precision", "f1", "unstated")
 """Scores of which the source does not say how they average over classes, or what they are."""
 _PERCENT = (*COMPARABLE, *UNCLEAR, "right_share", "wrong_share", "alignment", "gain")
@@ -79,7 +82,7 @@ class PublishedCell(StrictModel):
     protocol: str
     backbone: str
     method: str
-    """The file of `config/methods/` that reproduces the row, apart from the training rows; empty: none."""
+    """The file of `config/methods/` that reproduces the row; empty: none."""
     note: str
 
     @field_validator("value", "sd", "n", "runs", mode="before")
@@ -125,13 +128,15 @@ class _TableEntry(StrictModel):
 
 
 class PublishedFigure(StrictModel):
-    """A published figure that has no counterpart yet."""
+    """A published figure."""
 
     title: str
     about: str
     """What it shows in the source."""
     needs: str
     """What it takes to make it."""
+    ours: str = ""
+    """Where the report shows its counterpart, when what it takes was run; empty: nowhere yet."""
 
 
 class _Contents(StrictModel):
@@ -189,16 +194,16 @@ def load_published(config_dir: Path = CONFIG_DIR) -> Published:
         name = Path(entry.file).stem
         tables.append(PublishedTable(name, entry.title, entry.about, entry.needs, tuple(cells)))
     named = {cell.method for table in tables for cell in table.cells if cell.method}
-    return Published(tuple(tables), tuple(contents.figures), _methods(named, config_dir / "methods"))
+    return Published(tuple(tables), tuple(contents.figures), _methods(named, config_dir))
 
 
-def _methods(names: set[str], folder: Path) -> dict[str, MethodConfig]:
+def _methods(names: set[str], config_dir: Path) -> dict[str, MethodConfig]:
     methods: dict[str, MethodConfig] = {}
     for name in sorted(names):
-        file = folder / f"{name}.yaml"
-        methods[name] = validate(MethodConfig, read_yaml(file), str(file))
+        file = config_dir / "methods" / f"{name}.yaml"
+        methods[name] = validate(MethodConfig, method_values(name, config_dir), str(file))
         members = set(methods[name].members.values())
-        methods.update(_methods(members - set(methods), folder))
+        methods.update(_methods(members - set(methods), config_dir))
     return methods
 
 

@@ -63,6 +63,10 @@ class Layer(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor | None, attentions: list[Tensor] | None = None) -> Tensor:
         """States (B, L, d), mask (B, 1, 1, L) or None when nothing is padded → states (B, L, d)."""
+        return self.feed(self.attend(states, mask, attentions))
+
+    def attend(self, states: Tensor, mask: Tensor | None, attentions: list[Tensor] | None = None) -> Tensor:
+        """The layer's first half: states after attention to what the mask (B, 1, 1 or L, L) shows."""
         batch, length, dim = states.shape
         query, key, value = (
             self.qkv(states).view(batch, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
@@ -79,7 +83,10 @@ class Layer(nn.Module):
             attentions.append(attention_weights(query, key, mask))
             attended = attentions[-1] @ value
         attended = self.attention_output(attended.transpose(1, 2).reshape(batch, length, dim))
-        states = self.attention_norm(states + self.dropout(attended))
+        return self.attention_norm(states + self.dropout(attended))
+
+    def feed(self, states: Tensor) -> Tensor:
+        """The layer's second half."""
         hidden = self.output(F.gelu(self.intermediate(states)))
         return self.output_norm(states + self.dropout(hidden))
 
@@ -95,11 +102,16 @@ class Bert(nn.Module):
 
     def __init__(self, shape: BertShape):
         super().__init__()
+        self.shape = shape
         self.dim = shape.dim
         self.types = shape.types
         self.embeddings = Embeddings(shape)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
-        self.apply(_initialise)
+        self.apply(initialise)
+
+    def words(self) -> nn.Embedding:
+        """The word vectors."""
+        return self.embeddings.word_embeddings
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         """Encode a batch.
@@ -125,7 +137,7 @@ class Bert(nn.Module):
         return states
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """Normal(0, 0.02) weights, as in the paper."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=0.02)

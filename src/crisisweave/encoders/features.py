@@ -12,6 +12,7 @@ from torch import Tensor
 
 from crisisweave.config.joint import Patches
 from crisisweave.config.method import EncoderUse
+from crisisweave.encoders.given import read_given
 from crisisweave.encoders.image import ImageEncoder, load_image_encoder
 from crisisweave.encoders.text import TextEncoder, Tokens, load_text_encoder, pool
 from crisisweave.errors import DataError
@@ -65,6 +66,12 @@ def encode_images(store: ImageStore, encoder: str, size: int, grid: int, out: Pa
     _write(
         out, np.ascontiguousarray(np.concatenate(blocks)), {"encoder": encoder, "size": size, "grid": grid}
     )
+
+
+def gather_given(store: ImageStore, encoder: str, size: int, grid: int, given: Path, out: Path) -> None:
+    """Put given features of every image of a store together, as `encode_images` writes them."""
+    names = store.index["instance_id"].astype(str).tolist()
+    _write(out, read_given(given, names, grid**2), {"encoder": encoder, "size": size, "grid": grid})
 
 
 def encode_patches(store: ImageStore, patches: Patches, out: Path) -> None:

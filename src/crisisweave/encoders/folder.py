@@ -7,26 +7,31 @@ wherever the caller keeps them and are loaded into what is built here.
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from crisisweave.config.joint import Patches
-from crisisweave.encoders.bert import Bert
+from crisisweave.encoders.bert import Bert, BertShape
+from crisisweave.encoders.clip import clip_model
 from crisisweave.encoders.image import (
     TINY_IMAGE,
     FirstToken,
-    ImageEncoder,
-    Normalisation,
+    clip_views,
     create_timm,
-    last_stages,
+    efficientnet_views,
+    timm_views,
+    tiny_views,
 )
+from crisisweave.encoders.image_encoder import HALF, ImageEncoder, Normalisation, Views
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.joint_folder import shape_of
+from crisisweave.encoders.lxmert import Lxmert, LxmertShape
+from crisisweave.encoders.lxmert_encoder import LxmertEncoder
 from crisisweave.encoders.names import EncoderName, parse
-from crisisweave.encoders.text import MINILM, TINY_TEXT, HubNetwork, TextEncoder
+from crisisweave.encoders.regions import RegionDetector
+from crisisweave.encoders.text import MINILM, TINY_TEXT, HubNetwork, TextEncoder, clip_text_encoder
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.encoders.vilt import Vilt
 from crisisweave.errors import WeightsError
@@ -59,6 +64,19 @@ def describe_joint_encoder(encoder: JointEncoder, folder: Path) -> None:
     write_text(folder / "tokenizer.json", encoder.tokenizer_json() + "\n")
 
 
+def describe_lxmert(encoder: LxmertEncoder, folder: Path) -> None:
+    """Write encoder.json and tokenizer.json."""
+    shape = encoder.network.shape
+    described = {**shape._asdict(), "language": shape.language._asdict()}
+    write_json(folder / "encoder.json", {"shape": described})
+    write_text(folder / "tokenizer.json", encoder.tokenizer_json() + "\n")
+
+
+def describe_detector(detector: RegionDetector, folder: Path) -> None:
+    """Write encoder.json; the normalisation is among the weights."""
+    write_json(folder / "encoder.json", {"config": _hub_config(detector.model)})
+
+
 def build_text_encoder(folder: Path) -> TextEncoder:
     """The text encoder that a folder describes, its weights not yet loaded.
 
@@ -73,6 +91,8 @@ def build_text_encoder(folder: Path) -> TextEncoder:
             model = _hub_model(made["config"])
             model.pooler = None
             return TextEncoder(HubNetwork(model, made["types"]), tokenizer, made["dim"], made["types"])
+        if name.kind == "open_clip":
+            return clip_text_encoder(clip_model(name._replace(detail="")), tokenizer)
         shape = TINY_TEXT[name.model] if name.kind == "tiny" else MINILM
         return TextEncoder(Bert(shape), tokenizer, made["dim"], made["types"])
     except Exception as error:  # whatever the libraries raise on a description that is not theirs
@@ -93,6 +113,37 @@ def build_joint_encoder(folder: Path) -> JointEncoder:
         raise _damaged(folder, error) from error
 
 
+def build_lxmert(folder: Path) -> LxmertEncoder:
+    """The LXMERT that a folder describes, its weights not yet loaded.
+
+    Raises:
+        WeightsError: a file is missing, or describes no LXMERT.
+    """
+    made = _read(folder)
+    try:
+        shape = LxmertShape(**{**made["shape"], "language": BertShape(**made["shape"]["language"])})
+        tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        return LxmertEncoder(Lxmert(shape), tokenizer)
+    except Exception as error:  # as above
+        raise _damaged(folder, error) from error
+
+
+def build_detector(folder: Path) -> RegionDetector:
+    """The detector that a folder describes, its weights not yet loaded.
+
+    Raises:
+        WeightsError: a file is missing, or describes no detector.
+    """
+    made = _read(folder)
+    prepare_torchvision()
+    from transformers import DetrConfig, DetrForObjectDetection
+
+    try:
+        return RegionDetector(DetrForObjectDetection(DetrConfig.from_dict(made["config"])), HALF).eval()
+    except Exception as error:  # as above
+        raise _damaged(folder, error) from error
+
+
 def build_image_encoder(folder: Path) -> ImageEncoder:
     """The image encoder that a folder describes, its weights not yet loaded.
 
@@ -102,29 +153,29 @@ def build_image_encoder(folder: Path) -> ImageEncoder:
     made = _read(folder)
     try:
         mean, std = ((a / 255, b / 255, c / 255) for a, b, c in (made["mean"], made["std"]))
-        network, feature_map, patch_map = _image_network(parse(made["name"]), made["config"])
-        encoder = ImageEncoder(network, made["dim"], Normalisation(mean, std), feature_map, patch_map)
+        network, views = _image_network(parse(made["name"]), made["config"])
+        encoder = ImageEncoder(network, made["dim"], Normalisation(mean, std), views)
     except Exception as error:  # as above
         raise _damaged(folder, error) from error
     return encoder
 
 
-def _image_network(name: EncoderName, config: Any) -> tuple[Any, Any, Any]:
-    """The network of an image encoder without weights, and its maps of local features and of patches."""
+def _image_network(name: EncoderName, config: Any) -> tuple[Any, Views]:
+    """The network of an image encoder without weights, and what it says of an image's parts."""
     if name.kind == "tiny":
         tiny = TINY_IMAGE[name.model]()
-        return tiny, tiny.layers, tiny.forward
+        return tiny, tiny_views(tiny)
     if name.kind == "hub":
-        return FirstToken(_hub_model(config)), None, None
+        hub = FirstToken(_hub_model(config))
+        return hub, Views(tokens=hub.tokens)
     if name.kind == "open_clip":
-        prepare_torchvision()
-        import open_clip
-
-        return open_clip.create_model(name.model, pretrained=None).visual, None, None
+        visual = clip_model(name._replace(detail="")).visual
+        return visual, clip_views(visual)
     if name.kind == "package":
         network = create_timm("tf_efficientnet_lite0", pretrained=False)
-        return network, network.forward_features, partial(last_stages, network)
-    return create_timm(name.model, pretrained=False), None, None
+        return network, efficientnet_views(network)
+    network = create_timm(name.model, pretrained=False)
+    return network, timm_views(network)
 
 
 def _hub_config(model: Any) -> dict[str, Any]:

@@ -2,122 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+import functools
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.encoders import packages
+from crisisweave.encoders.clip import clip_model
+from crisisweave.encoders.image_encoder import HALF, ImageEncoder, Normalisation, Views
 from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.encoders.text import missing_from_hub
+from crisisweave.encoders.tiny_image import TinyConvNet, TinyVit
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import ConfigError, WeightsError
 
-
-class Normalisation(NamedTuple):
-    """Per-channel mean and standard deviation of pixels in [0, 1]."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-HALF = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-
-
-class ImageEncoder(nn.Module):
-    """An image encoder: uint8 pixels in, one pooled vector out.
-
-    Attributes:
-        dim: width d of the pooled vector.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(
-        self,
-        network: nn.Module,
-        dim: int,
-        normalisation: Normalisation,
-        feature_map: Callable[[Tensor], Tensor] | None = None,
-        patch_map: Callable[[Tensor], Tensor] | None = None,
-    ):
-        super().__init__()
-        self.network = network
-        self.dim = dim
-        self._feature_map = feature_map
-        self._patch_map = patch_map
-        # 255 is folded in, so that uint8 pixels are normalised by one subtraction and one division.
-        mean, std = (torch.tensor(v).view(3, 1, 1) * 255 for v in normalisation)
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, H, W, 3) uint8 → pooled features (B, d)."""
-        pooled: Tensor = self.network(self._normalised(pixels))
-        return pooled
-
-    def grid(self, pixels: Tensor, cells: int) -> Tensor:
-        """Pixels (B, H, W, 3) uint8 → features (B, cells², d): one mean per cell, row by row.
-
-        Raises:
-            ConfigError: the encoder has no map of local features.
-        """
-        if self._feature_map is None:
-            raise ConfigError("this image encoder has no map of local features: use a grid of 1")
-        features = self._feature_map(self._normalised(pixels))
-        return F.adaptive_avg_pool2d(features, cells).flatten(2).transpose(1, 2)
-
-    def patches(self, pixels: Tensor, patch: int) -> Tensor:
-        """Pixels (B, H, W, 3) → features (B, P, D) of patches, row by row, each seen alone.
-
-        What one patch shows reaches no other patch's features, so that a patch can be hidden by putting the
-        features of a grey one in its place.
-
-        Raises:
-            ConfigError: the encoder has no features of patches.
-        """
-        if self._patch_map is None:
-            raise ConfigError(
-                "this image encoder gives no features of patches: take another for a joint encoder"
-            )
-        batch, height, width, _ = pixels.shape
-        rows, columns = height // patch, width // patch
-        cut = pixels.view(batch, rows, patch, columns, patch, 3).transpose(2, 3)
-        alone = self._normalised(cut.reshape(-1, patch, patch, 3)).contiguous(
-            memory_format=torch.channels_last
-        )
-        return self._patch_map(alone).view(batch, rows * columns, -1)
-
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        return (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
-
-
-class TinyConvNet(nn.Module):
-    """Four strided convolutions and a mean: for tests and for workflows without pretrained weights."""
-
-    dim = 64
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = [3, 16, 32, 48, self.dim]
-        self.layers = nn.Sequential()
-        for before, after in itertools.pairwise(widths):
-            self.layers.append(nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1))
-            # Group norm, not batch norm: an image must give the same features in every batch.
-            self.layers.append(nn.GroupNorm(4, after))
-            self.layers.append(nn.ReLU())
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Normalised pixels (B, 3, H, W) → (B, d)."""
-        return self.layers(pixels).mean(dim=(2, 3))
-
-
-TINY_IMAGE = {"conv": TinyConvNet}
+TINY_IMAGE: dict[str, type[TinyConvNet | TinyVit]] = {"conv": TinyConvNet, "vit": TinyVit}
 
 
 def load_image_encoder(name: str) -> ImageEncoder:
@@ -128,11 +29,15 @@ def load_image_encoder(name: str) -> ImageEncoder:
         WeightsError: its weights are missing here or altered.
     """
     parsed = parse(name)
+    if parsed.kind == "given":
+        raise ConfigError(
+            f"encoder '{name}' is not here: its features are made elsewhere, so no new image can be encoded"
+        )
     builders = {
         "package": _efficientnet_lite0,
         "tiny": _tiny,
         "timm": _timm,
-        "open_clip": _open_clip,
+        "open_clip": lambda name: clip_image_encoder(clip_model(name)),
         "hub": _hub,
     }
     return builders[parsed.kind](parsed)
@@ -142,8 +47,15 @@ def _tiny(name: EncoderName) -> ImageEncoder:
     if name.model not in TINY_IMAGE:
         raise packages.unknown(name.kind, name.model, tuple(TINY_IMAGE))
     network = TINY_IMAGE[name.model]()
-    # Its method, not the network itself, whose weights would then be stored twice.
-    return ImageEncoder(network, network.dim, HALF, network.layers, network.forward)
+    return ImageEncoder(network, network.dim, HALF, tiny_views(network))
+
+
+def tiny_views(network: TinyConvNet | TinyVit) -> Views:
+    """What a tiny network says of an image's parts."""
+    # Methods, not the network itself, whose weights would then be stored twice.
+    if isinstance(network, TinyVit):
+        return Views(patch_map=network.forward, tokens=network.tokens)
+    return Views(network.layers.forward, network.forward)
 
 
 def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
@@ -163,7 +75,12 @@ def _efficientnet_lite0(name: EncoderName) -> ImageEncoder:
             f"{path} does not fit timm's tf_efficientnet_lite0; install timm in the pinned version"
         )
     network.load_state_dict({key: value for key, (_, value) in zip(wanted, body, strict=True)})
-    return ImageEncoder(network, 1280, HALF, network.forward_features, partial(last_stages, network))
+    return ImageEncoder(network, 1280, HALF, efficientnet_views(network))
+
+
+def efficientnet_views(network: Any) -> Views:
+    """What an EfficientNet says of an image's parts."""
+    return Views(network.forward_features, partial(last_stages, network))
 
 
 def last_stages(network: Any, pixels: Tensor) -> Tensor:
@@ -188,23 +105,40 @@ def _timm(name: EncoderName) -> ImageEncoder:
             f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
             f"and run 'crisisweave fetch' with the same profile on a machine with internet"
         ) from error
+    return timm_encoder(network)
+
+
+def timm_encoder(network: Any) -> ImageEncoder:
+    """A timm model as an encoder, with the normalisation that its weights expect."""
     config = network.pretrained_cfg
-    return ImageEncoder(network, network.num_features, Normalisation(config["mean"], config["std"]))
+    # VGG has fully connected layers between its last map and what a classifier reads.
+    dim = network.head_hidden_size
+    return ImageEncoder(network, dim, Normalisation(config["mean"], config["std"]), timm_views(network))
 
 
-def _open_clip(name: EncoderName) -> ImageEncoder:
-    prepare_torchvision()
-    import open_clip
+def timm_views(network: Any) -> Views:
+    """What a timm model says of an image's parts: a transformer tokens, a convolutional network a map."""
+    if getattr(network, "num_prefix_tokens", 0) == 1:
+        return Views(tokens=network.forward_features)
+    if hasattr(network, "patch_embed") or network.num_features != network.head_hidden_size:
+        return Views()
+    return Views(network.forward_features)
 
-    try:
-        model = open_clip.create_model(name.model, pretrained=name.detail)
-    except (OSError, RuntimeError) as error:
-        raise WeightsError(
-            f"encoder '{name}' could not be loaded ({' '.join(str(error).split())[:200]}); check the name, "
-            f"and run 'crisisweave fetch' with the same profile on a machine with internet"
-        ) from error
+
+def clip_image_encoder(model: Any) -> ImageEncoder:
+    """The image half of an open_clip model, up to the space that it shares with texts."""
     visual = model.visual
-    return ImageEncoder(visual, visual.output_dim, Normalisation(visual.image_mean, visual.image_std))
+    channels = Normalisation(visual.image_mean, visual.image_std)
+    return ImageEncoder(visual, visual.output_dim, channels, clip_views(visual))
+
+
+def clip_views(visual: Any) -> Views:
+    """What CLIP's ResNets say of an image's parts before attention pools them; its transformers: nothing."""
+    if not hasattr(visual, "layer4"):
+        return Views()
+    # Its methods, not the stages themselves, whose weights would then be stored twice.
+    stages = [visual.stem, *(getattr(visual, f"layer{i}").forward for i in range(1, 5))]
+    return Views(lambda pixels: functools.reduce(lambda x, stage: stage(x), stages, pixels))
 
 
 def _hub(name: EncoderName) -> ImageEncoder:
@@ -218,11 +152,9 @@ def _hub(name: EncoderName) -> ImageEncoder:
         model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
     except OSError as error:
         raise missing_from_hub(name) from error
-    return ImageEncoder(
-        FirstToken(model),
-        config.hidden_size,
-        Normalisation(tuple(processor.image_mean), tuple(processor.image_std)),
-    )
+    network = FirstToken(model)
+    channels = Normalisation(tuple(processor.image_mean), tuple(processor.image_std))
+    return ImageEncoder(network, config.hidden_size, channels, Views(tokens=network.tokens))
 
 
 class FirstToken(nn.Module):
@@ -230,8 +162,15 @@ class FirstToken(nn.Module):
 
     def __init__(self, model: Any):
         super().__init__()
+        # A head that nothing reads would be trained by nothing and stored for nothing.
+        model.pooler = None
         self.model = model
 
     def forward(self, pixels: Tensor) -> Tensor:
-        state: Tensor = self.model(pixel_values=pixels).last_hidden_state[:, 0]
-        return state
+        """Normalised pixels (B, 3, H, W) → (B, d)."""
+        return self.tokens(pixels)[:, 0]
+
+    def tokens(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels (B, 3, H, W) → states (B, 1 + N, d)."""
+        states: Tensor = self.model(pixel_values=pixels).last_hidden_state
+        return states

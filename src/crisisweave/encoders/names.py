@@ -8,7 +8,7 @@ from typing import NamedTuple
 from crisisweave.config.strict import nearest
 from crisisweave.errors import ConfigError
 
-KINDS = ("hub", "open_clip", "timm", "package", "tiny")
+KINDS = ("hub", "open_clip", "timm", "package", "tiny", "given")
 
 
 class EncoderName(NamedTuple):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from crisisweave.config.regions import Lxmert, Regions
 from crisisweave.encoders.image import ImageEncoder, load_image_encoder
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.joint_folder import load_joint_encoder
+from crisisweave.encoders.lxmert_encoder import LxmertEncoder, load_lxmert
+from crisisweave.encoders.regions import RegionDetector, load_detector
 from crisisweave.encoders.text import TextEncoder, load_text_encoder
 from crisisweave.layout import joint_folder
 
@@ -18,6 +21,9 @@ class Encoders(NamedTuple):
     text: Callable[[str], TextEncoder]
     image: Callable[[str], ImageEncoder]
     joint: Callable[[str], JointEncoder]
+    lxmert: Callable[[Lxmert, Regions], LxmertEncoder] = load_lxmert
+    """By what its config says, and by what it sees of an image."""
+    detector: Callable[[Regions], RegionDetector] = load_detector
 
 
 def _joint(name: str) -> JointEncoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from crisisweave.encoders import packages
 from crisisweave.encoders.bert import Bert, BertShape, from_transformers
+from crisisweave.encoders.clip import ClipText, clip_model, clip_tokenizer
 from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import ConfigError, WeightsError
@@ -71,9 +73,11 @@ class TokenLists(NamedTuple):
 
 
 def pool(states: Tensor, mask: Tensor, how: str) -> Tensor:
-    """Token states (B, L, d) and mask (B, L) → (B, d): the first token, or the mean of the real ones."""
+    """Token states (B, L, d) and mask (B, L) → (B, d): the first, the last or the mean of the real ones."""
     if how == "cls":
         return states[:, 0]
+    if how == "end":
+        return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
     weights = mask[:, :, None].to(states.dtype)
     return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
@@ -84,19 +88,30 @@ class TextEncoder(nn.Module):
     Attributes:
         dim: width d of a token state.
         types: number of token types that the encoder knows.
+        longest: most tokens that it reads; null: whatever its method says.
     """
 
-    def __init__(self, network: nn.Module, tokenizer: Tokenizer, dim: int, types: int):
+    def __init__(
+        self, network: nn.Module, tokenizer: Tokenizer, dim: int, types: int, longest: int | None = None
+    ):
         super().__init__()
         self.network = network
         self.dim = dim
         self.types = types
+        self.longest = longest
         self.tokenizer = tokenizer
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Token states (B, L, d)."""
         states: Tensor = self.network(tokens.ids, tokens.mask, tokens.types)
         return states
+
+    def words_only(self) -> TextEncoder:
+        """Its word vectors by themselves: each token's state is the same in every text."""
+        # Of whatever network: Bert, a hub's or CLIP's.
+        words: Callable[[], nn.Embedding] = self.network.words  # type: ignore[assignment]
+        table = words()
+        return TextEncoder(WordVectors(table), self.tokenizer, table.embedding_dim, self.types)
 
     def freeze_embeddings(self) -> None:
         """Leave the embeddings as they came."""
@@ -119,14 +134,32 @@ class TextEncoder(nn.Module):
         With a second list, the first has token type 0 and the second type 1.
 
         Raises:
-            ConfigError: pairs are given to an encoder that knows one token type only.
+            ConfigError: pairs are given to an encoder that knows one token type only, or the limit is longer
+                than the encoder reads.
         """
+        if self.longest is not None and max_tokens > self.longest:
+            raise ConfigError(
+                f"this text encoder reads {self.longest} tokens at most: set max_tokens to {self.longest}"
+            )
         if second is not None and self.types < 2:
             raise ConfigError(
                 "this text encoder knows one token type, so it cannot tell tweet and caption apart; "
                 "use a BERT-like encoder for methods that read captions"
             )
         return token_lists(self.tokenizer, first, second, max_tokens)
+
+
+class WordVectors(nn.Module):
+    """A table of word vectors in the place of a text encoder."""
+
+    def __init__(self, table: nn.Embedding):
+        super().__init__()
+        self.table = table
+
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        """Token ids (B, L) → their vectors (B, L, d)."""
+        vectors: Tensor = self.table(ids)
+        return vectors
 
 
 def token_lists(
@@ -167,7 +200,11 @@ def load_text_encoder(name: str) -> TextEncoder:
         return _tiny(parsed)
     if parsed.kind == "hub":
         return _hub(parsed)
-    raise ConfigError(f"encoder '{name}': kind '{parsed.kind}' has no text encoder; use hub, package or tiny")
+    if parsed.kind == "open_clip":
+        return clip_text_encoder(clip_model(parsed), clip_tokenizer())
+    raise ConfigError(
+        f"encoder '{name}': kind '{parsed.kind}' has no text encoder; use hub, open_clip, package or tiny"
+    )
 
 
 def _wordpiece() -> Tokenizer:
@@ -190,6 +227,20 @@ def _tiny(name: EncoderName) -> TextEncoder:
     return TextEncoder(Bert(shape), _wordpiece(), shape.dim, shape.types)
 
 
+def clip_text_encoder(model: Any, tokenizer: Tokenizer) -> TextEncoder:
+    """The text half of an open_clip model; `pooling: end` gives what CLIP itself takes of a text.
+
+    Raises:
+        ConfigError: the model reads texts in another way than CLIP.
+    """
+    if getattr(model, "text_pool_type", None) != "argmax" or model.vocab_size != tokenizer.get_vocab_size():
+        raise ConfigError(
+            "this open_clip model does not read texts as CLIP does; use ViT-B-32-quickgelu, ViT-B-16 or "
+            "another of CLIP's own models"
+        )
+    return TextEncoder(ClipText(model), tokenizer, model.text_projection.shape[1], 1, model.context_length)
+
+
 class HubNetwork(nn.Module):
     """A transformers model behind our calling convention."""
 
@@ -197,6 +248,11 @@ class HubNetwork(nn.Module):
         super().__init__()
         self.model = model
         self.takes_types = types > 1
+
+    def words(self) -> nn.Embedding:
+        """The word vectors."""
+        table: nn.Embedding = self.model.get_input_embeddings()
+        return table
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         extra = {"token_type_ids": types} if self.takes_types else {}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crisisweave.errors import DataError
+from crisisweave.evaluation.balanced import balanced
 from crisisweave.evaluation.bootstrap import (
     LEVEL,
     METRICS,
@@ -22,8 +23,11 @@ from crisisweave.evaluation.bootstrap import (
     mean_over_seeds,
 )
 from crisisweave.evaluation.calibration import ECE_BINS
+from crisisweave.evaluation.caption_study import caption_study
 from crisisweave.evaluation.details import answers_table, details, shared_errors
+from crisisweave.evaluation.halves import one_half_right
 from crisisweave.evaluation.metrics import SUMMARY_METRICS, confusion_counts, summarise
+from crisisweave.evaluation.predictions import Predictions
 from crisisweave.evaluation.rationale_tables import rationale_tables
 from crisisweave.evaluation.scored import (
     Group,
@@ -53,7 +57,8 @@ def aggregate(
 ) -> None:
     """Write `runs`, `methods`, `classes` and `comparisons` as CSV, and all of them as `tables.json`.
 
-    `details.json` and `answers.parquet` hold what the pages of single methods show of the test split.
+    `details.json` and `answers.parquet` hold what the pages of single methods show of the test split, and who
+    is right when one modality is wrong.
     `metrics/` and `plots/` beside them hold the same scores, and learning curves, as DVC reads them.
     `rationales.csv` and `rationales.json` hold the scores of rationales.
 
@@ -93,6 +98,9 @@ def aggregate(
         "shared_errors": [
             row for group, members in compared.items() for row in shared_errors(group, members)
         ],
+        "one_half_right": [
+            row for group, members in compared.items() for row in one_half_right(group, members)
+        ],
     }
 
     tables: dict[str, Any] = {
@@ -119,6 +127,8 @@ def aggregate(
         "classes": [row for group, members in groups.items() for row in _class_rows(group, members)],
         "provenance": [_provenance(run) for run in scored if not run.target],
     }
+    studies = [caption_study(group, members, tables["comparisons"]) for group, members in compared.items()]
+    detailed["caption_studies"] = [study for study in studies if study is not None]
     rationale_tables(explained, out)
     for name in _HEADERS:
         write_csv(out / f"{name}.csv", _as_table(tables[name], _HEADERS[name]))
@@ -209,10 +219,31 @@ def _method_rows(group: Group, members: Sequence[Scored]) -> list[dict[str, Any]
             row[f"{name}_deduplicated"], row[f"{name}_deduplicated_sd"] = mean_sd(
                 [score.get(name) for score in without]
             )
+        row.update(_balanced_columns([run.predictions[group.split] for run in runs.values()], tuple(runs)))
         for name in COSTS:
             row[name] = mean_sd([run.record.get(name) for run in runs.values()])[0]
         table.append(row)
     return table
+
+
+def _balanced_columns(seeds: Sequence[Predictions], numbers: tuple[int, ...]) -> dict[str, Any]:
+    """Scores of a method on balanced rows, with their intervals; null where a class has no row."""
+    parts = [balanced(rows) for rows in seeds]
+    first = parts[0]
+    row: dict[str, Any] = {"n_balanced": None if first is None else len(first)}
+    if first is None:
+        empty = [f"{name}_balanced{end}" for name in METRICS for end in ("", "_sd", "_low", "_high")]
+        return {**row, **dict.fromkeys(empty)}
+    predicted = np.stack([part.predicted for part in parts if part is not None])
+    scores = summarise(
+        np.stack([confusion_counts(first.truth, each, len(first.classes)) for each in predicted])
+    )
+    resampled = bootstrap_scores(first.tweet_ids, first.truth, predicted, len(first.classes))
+    for name in METRICS:
+        row[f"{name}_balanced"], row[f"{name}_balanced_sd"] = mean_sd([float(v) for v in scores[name]])
+        samples = mean_over_seeds(resampled[name], numbers)
+        row[f"{name}_balanced_low"], row[f"{name}_balanced_high"] = interval(samples)
+    return row
 
 
 def _class_rows(group: Group, members: Sequence[Scored]) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ METRICS = ("accuracy", "f1_macro", "f1_weighted")
 
 _DRAWS_PER_BLOCK = 8_000_000
 """Draws held at a time (32 MB as float32): keeps memory flat for splits of any size."""
+_CELLS_PER_BLOCK = 40_000_000
+"""Cells of confusion tables held at a time: the same for any number of runs."""
 
 
 def bootstrap_scores(
@@ -55,7 +57,7 @@ def bootstrap_scores(
     per_cluster = cells.reshape(n_clusters, width).astype(np.float32)
 
     generator = np.random.default_rng(seed)
-    block = max(1, _DRAWS_PER_BLOCK // n_clusters)
+    block = max(1, min(_DRAWS_PER_BLOCK // n_clusters, _CELLS_PER_BLOCK // width))
     occurring = len(np.unique(truth)) / n_classes
     scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in METRICS}
     for start in range(0, resamples, block):

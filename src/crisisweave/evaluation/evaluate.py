@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crisisweave.errors import DataError
+from crisisweave.evaluation.balanced import balanced
 from crisisweave.evaluation.bootstrap import METRICS, bootstrap_scores, interval
 from crisisweave.evaluation.calibration import (
     brier_score,
@@ -59,6 +60,7 @@ def evaluate(
                 name: {
                     **score_split(split),
                     "deduplicated": None if twins is None else _deduplicated(split, twins.get(name, set())),
+                    "balanced": _balanced(split),
                 }
                 for name, split in splits.items()
             },
@@ -127,6 +129,15 @@ def _deduplicated(split: Predictions, twins: set[str]) -> dict[str, Any]:
         return {"n": 0, **dict.fromkeys(METRICS), "ci": None}
     scores = summarise(confusion_counts(rows.truth, rows.predicted, len(rows.classes)))
     return {"n": len(rows), **{name: float(scores[name]) for name in METRICS}, "ci": _intervals(rows)}
+
+
+def _balanced(split: Predictions) -> dict[str, Any] | None:
+    """Scores over as many rows of each class; None where a class has none."""
+    rows = balanced(split)
+    if rows is None:
+        return None
+    scores = summarise(confusion_counts(rows.truth, rows.predicted, len(rows.classes)))
+    return {"n": len(rows), **{name: float(scores[name]) for name in METRICS}}
 
 
 def _twins_in_train(duplicates: Path, task: str) -> dict[str, set[str]]:

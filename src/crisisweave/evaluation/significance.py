@@ -24,7 +24,9 @@ from crisisweave.evaluation.bootstrap import (
 from crisisweave.evaluation.metrics import confusion_counts, summarise
 
 COMPARISON_RESAMPLES = 10_000
-"""More than for an interval: the smallest p, 0.0001, must survive Holm's factor in a family of 400 pairs."""
+"""More than for an interval, because p is a share of them."""
+RESAMPLES_PER_PAIR = 30
+"""In large families: the smallest p, one over the resamples, must survive Holm's factor, the pairs."""
 ALPHA = 0.05
 """A difference is called significant when its Holm-adjusted p is below."""
 
@@ -93,7 +95,7 @@ def compare(
     truth: NDArray[np.integer],
     predicted: Mapping[str, Mapping[int, NDArray[np.integer]]],
     n_classes: int,
-    resamples: int = COMPARISON_RESAMPLES,
+    resamples: int | None = None,
     seed: int = BOOTSTRAP_SEED,
 ) -> list[Comparison]:
     """Compare all pairs of methods; the family for Holm's adjustment is all pairs of this call.
@@ -103,7 +105,7 @@ def compare(
         truth: (n,) class ids.
         predicted: method → seed → class ids (n,), rows in the order of `truth`.
         n_classes: length of the fixed class list.
-        resamples: bootstrap resamples, shared by all runs.
+        resamples: bootstrap resamples, shared by all runs; by default as many as the family needs.
         seed: start of the draws.
 
     Returns:
@@ -125,6 +127,9 @@ def compare(
     }
     if len(stacked) < 2:
         return []
+    pairs = list(combinations(stacked, 2))
+    if resamples is None:
+        resamples = max(COMPARISON_RESAMPLES, RESAMPLES_PER_PAIR * len(pairs))
     resampled = bootstrap_scores(
         clusters, truth, np.concatenate(list(stacked.values())), n_classes, resamples, seed
     )
@@ -147,7 +152,6 @@ def compare(
         }
         for method, runs in stacked.items()
     }
-    pairs = list(combinations(stacked, 2))
     raw = {
         name: [
             two_sided_p(

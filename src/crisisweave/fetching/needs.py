@@ -9,6 +9,7 @@ from pathlib import Path
 from crisisweave.config.captioner import Clip, PinnedFile
 from crisisweave.config.dataset import DatasetConfig
 from crisisweave.config.profile import Profile
+from crisisweave.config.regions import weights_of
 from crisisweave.config.source import FileCheck, Part, SourceConfig, known_sources, load_source
 from crisisweave.config.strict import nearest
 from crisisweave.datasets.loaders import listed_images, table_files
@@ -72,27 +73,38 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
         config = profile.dataset(name)
         if config.registry is not None:
             source = load_source(config.registry, profile.config_dir)
-            for needed in _parts_for(config, source, profile.tasks_of(name), data_root):
+            compared = profile.similarity_task(name)
+            tasks = [*profile.tasks_of(name), *([] if compared is None else [compared])]
+            for needed in _parts_for(config, source, list(dict.fromkeys(tasks)), data_root):
                 _join(parts, needed)
     encoders, files = [], []
+    if profile.similarity is not None:
+        encoders.append(str(profile.similarity.clip or profile.similarity.encoder))
     for run in profile.runs():
         method = profile.method(run.dataset, run.task, run.method)
         encoders += [use.name for use in (method.text, method.image) if use is not None]
+        if method.lxmert is not None and method.regions is not None:
+            where = f"config/methods/{method.name}.yaml"
+            encoders += weights_of(method.lxmert, method.regions, where)
         if method.joint is not None:
             joint = profile.joint(method.joint)
             if joint.patches.encoder is not None:
                 encoders.append(joint.patches.encoder)
             if joint.hub is not None:
-                encoders.append(joint.hub.encoder_name(joint.name))
+                encoders.append(joint.hub.encoder_name(f"config/joint/{joint.name}.yaml: hub"))
         if method.captioner is not None:
             captioner = profile.captioner(method.captioner)
-            encoders.append(captioner.image.encoder)
+            encoders += [name for name, _, _ in captioner.encodings]
+            if captioner.generator is not None:
+                said_in = f"config/captioners/{captioner.name}.yaml: generator"
+                encoders.append(captioner.generator.encoder_name(said_in))
             if captioner.published is not None:
                 files += [(captioner.name, captioner.published.checkpoint)]
                 files += [(captioner.name, captioner.published.tokenizer)]
             if isinstance(captioner.scorer, Clip):
                 files.append((captioner.name, captioner.scorer.weights))
-    remote = [name for name in dict.fromkeys(encoders) if parse(name).kind not in ("package", "tiny")]
+    here = ("package", "tiny", "given")
+    remote = [name for name in dict.fromkeys(encoders) if parse(name).kind not in here]
     return Needs(list(parts.values()), remote, _once(files))
 
 

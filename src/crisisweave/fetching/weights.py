@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # What the loaders read, at the top of the repository: configs, tokenizer, image processor, safetensors.
 _READ = re.compile(
-    r"config\.json|(pre)?processor_config\.json|tokenizer.*\.(json|model)"
+    r"(generation_)?config\.json|(pre)?processor_config\.json|tokenizer.*\.(json|model)"
     r"|special_tokens_map\.json|added_tokens\.json|vocab\.(txt|json)|merges\.txt|sentencepiece.*\.model"
     r"|spiece\.model|model\.safetensors(\.index\.json)?|model-\d+-of-\d+\.safetensors"
 )

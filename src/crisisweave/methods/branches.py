@@ -1,10 +1,11 @@
-"""From one modality to one vector: the branches that methods are put together from."""
+"""From one modality to one vector or a sequence: the branches that methods are put together from."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from crisisweave.config.method import EncoderUse, Head
+from crisisweave.encoders.image_encoder import after_mean
 from crisisweave.encoders.provider import Encoders
 from crisisweave.encoders.standardise import Standardise
 from crisisweave.encoders.text import TextEncoder, Tokens, pool
@@ -12,12 +13,20 @@ from crisisweave.methods.inputs import Batch
 
 
 class TextBranch(nn.Module):
-    """Text → one vector (B, d)."""
+    """Text → one vector (B, d), or one for each token (B, L, d).
 
-    def __init__(self, use: EncoderUse, encoders: Encoders):
+    Args:
+        use: the encoder and how it is used.
+        encoders: who gives it.
+        words_only: take no more of it than its word vectors.
+    """
+
+    def __init__(self, use: EncoderUse, encoders: Encoders, words_only: bool = False):
         super().__init__()
         self.use = use
         encoder = encoders.text(use.name)
+        if words_only:
+            encoder = encoder.words_only()
         self.dim = encoder.dim
         self.frozen = None if use.tuned else Standardise(encoder.dim)
         self.encoder: TextEncoder | None = encoder if use.tuned else None
@@ -31,11 +40,17 @@ class TextBranch(nn.Module):
             assert isinstance(batch.text, Tensor)
             return self.frozen(batch.text)
         assert isinstance(batch.text, Tokens)
-        return pool(self.encoder(batch.text), batch.text.mask, self.use.pooling)
+        return pool(*self.states(batch), self.use.pooling)
+
+    def states(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """States of the tuned encoder's tokens (B, L, d) and which of them are real (B, L)."""
+        assert self.encoder is not None
+        assert isinstance(batch.text, Tokens)
+        return self.encoder(batch.text), batch.text.mask
 
 
 class ImageBranch(nn.Module):
-    """Image → one vector (B, d)."""
+    """Image → one vector (B, d), or a sequence (B, 1 + N, d)."""
 
     def __init__(self, use: EncoderUse, encoders: Encoders):
         super().__init__()
@@ -52,6 +67,17 @@ class ImageBranch(nn.Module):
             assert self.frozen is not None
             return self.frozen(batch.image)
         return self.encoder(batch.image)
+
+    def states(self, batch: Batch) -> Tensor:
+        """States of the whole image and of its parts (B, 1 + N, d).
+
+        Tokens of a tuned encoder, or the standardised frozen cells after their mean.
+        """
+        assert batch.image is not None
+        if self.encoder is None:
+            assert self.frozen is not None
+            return after_mean(self.frozen(batch.image))
+        return self.encoder.sequence(batch.image)
 
 
 def classification_head(dim: int, n_classes: int, head: Head) -> nn.Sequential:

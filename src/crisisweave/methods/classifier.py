@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.encoders.joint import JointEncoder
+from crisisweave.encoders.lxmert_encoder import LxmertEncoder
 from crisisweave.encoders.text_only import TextOnly
 from crisisweave.methods.branches import ImageBranch, TextBranch
 from crisisweave.methods.inputs import Batch
@@ -103,4 +104,9 @@ class Classifier(nn.Module):
     @property
     def joint(self) -> JointEncoder | TextOnly | None:
         """The encoder that reads the text's tokens and the patches (if any), where one explains both."""
+        return None
+
+    @property
+    def lxmert(self) -> LxmertEncoder | None:
+        """The encoder that reads the text's tokens and the image's regions, where there is one."""
         return None

@@ -15,7 +15,9 @@ class Batch(NamedTuple):
 
     Attributes:
         text: tokens, each (B, L), or the frozen encoder's vectors (B, d).
-        image: pixels (B, S, S, 3) uint8, the frozen encoder's vectors (B, d), or those of patches (B, P, d).
+        image: pixels (B, S, S, 3) uint8, the frozen encoder's vectors (B, d), or those of patches (B, P, d);
+            of regions (B, R, d + 4), each a vector and its box: left, top, right, bottom as shares of the
+            image's width and height.
         gold: in training of methods that learn rationales (B, L): 1 at tokens of the rationale, 0 at others,
             −1 at special tokens, at padding and in tweets whose rationale is not known.
     """

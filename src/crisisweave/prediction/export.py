@@ -4,7 +4,7 @@ README.md              the model card
 export.json            format, classes, inputs
 config.yaml            the run's config
 model.safetensors      every tensor, also those that training left as they came
-text/, image/, joint/  how the encoders are built; the tokenizer
+text/, image/, joint/  how the encoders are built; the tokenizer (lxmert/, detector/ where there are such)
 captioner/             for methods that read captions: captioner, scorer, tokenizer, its image encoder
 members/text, /image   for a decision fusion: the two methods, each a folder like this one
 """
@@ -20,11 +20,25 @@ from torch import nn
 import crisisweave
 from crisisweave.captioning.folder import save_captioner
 from crisisweave.config.run import read_run_config, write_run_config
-from crisisweave.encoders.folder import describe_image_encoder, describe_joint_encoder, describe_text_encoder
+from crisisweave.encoders.folder import (
+    describe_detector,
+    describe_image_encoder,
+    describe_joint_encoder,
+    describe_lxmert,
+    describe_text_encoder,
+)
 from crisisweave.encoders.joint import JointEncoder
-from crisisweave.errors import DataError
+from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import atomic_path, write_bytes, write_json, write_text
-from crisisweave.prediction.folder import EXPORTED, FORMAT, frozen_encoders, is_exported, load_run, project_of
+from crisisweave.prediction.folder import (
+    EXPORTED,
+    FORMAT,
+    captioner_parts,
+    frozen_encoders,
+    is_exported,
+    load_run,
+    project_of,
+)
 from crisisweave.prediction.model_card import model_card
 from crisisweave.prediction.network import Fusion, Network, Trained, patch_encoder
 from crisisweave.prediction.predictor import NEEDED
@@ -89,6 +103,13 @@ def write_network(network: Network, folder: Path) -> None:
         describe_image_encoder(encoders.image(method.image.name), method.image.name, folder / "image")
     if isinstance(network.model.joint, JointEncoder):
         describe_joint_encoder(network.model.joint, folder / "joint")
+    if network.model.lxmert is not None and method.regions is not None:
+        describe_lxmert(network.model.lxmert, folder / "lxmert")
+        seen = method.regions.encoder
+        if seen is None:
+            describe_detector(encoders.detector(method.regions), folder / "detector")
+        else:
+            describe_image_encoder(encoders.image(seen), seen, folder / "image")
     patches = patch_encoder(config)
     if patches is not None:
         describe_image_encoder(encoders.image(patches), patches, folder / "image")
@@ -101,10 +122,18 @@ def write_network(network: Network, folder: Path) -> None:
 def _write_captioner(network: Trained, folder: Path) -> None:
     maker = network.captioner
     assert maker is not None
+    if maker.config.generator is not None:
+        raise ConfigError(
+            f"captioner {maker.config.name} is a model of the hub, which is not copied into an export; "
+            f"predict from the run's own folder"
+        )
     folder.mkdir()
     save_captioner(maker.captioner, maker.config, folder)
-    describe_image_encoder(maker.encoder, maker.config.image.encoder, folder / "image")
-    _write_weights(folder / "encoder.safetensors", maker.encoder)
+    for encoder, (name, described, weights) in zip(
+        maker.encoders, captioner_parts(maker.config), strict=True
+    ):
+        describe_image_encoder(encoder, name, folder / described)
+        _write_weights(folder / weights, encoder)
 
 
 def _write_weights(path: Path, module: nn.Module) -> None:

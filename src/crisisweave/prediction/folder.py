@@ -20,11 +20,16 @@ from torch import Tensor, nn
 from crisisweave.captioning.folder import load_captioner_folder
 from crisisweave.config.captioner import CaptionerConfig
 from crisisweave.config.run import RunConfig, read_run_config
-from crisisweave.encoders.folder import build_image_encoder, build_joint_encoder, build_text_encoder
+from crisisweave.encoders.folder import (
+    build_detector,
+    build_image_encoder,
+    build_joint_encoder,
+    build_lxmert,
+    build_text_encoder,
+)
 from crisisweave.encoders.image import ImageEncoder
 from crisisweave.encoders.joint_folder import load_joint_encoder
 from crisisweave.encoders.provider import PRETRAINED, Encoders
-from crisisweave.encoders.text import TextEncoder
 from crisisweave.errors import DataError, WeightsError
 from crisisweave.files import read_json, sha256_file
 from crisisweave.layout import captioner_folder, joint_folder
@@ -108,13 +113,18 @@ def load_run(run: Path) -> Network:
         return _fusion(
             config, {name: load_run(_there(member)) for name, member in members_of(run, config).items()}
         )
+    if config.method.model_of is not None:
+        raise DataError(
+            f"{run}: reads the model of method '{config.method.model_of}' and has no weights of its own; "
+            f"give that method's run beside it"
+        )
     encoders = Remembered(_of_project(run))
     model = load_model(config, run, encoders.provider())
     captioner = None
     if config.method.captioner is not None:
         needed = _captioner_config(config, run)
         folder = captioner_folder(config.method.captioner, project_of(run) / "data")
-        captioner = _caption_maker(needed, folder, PINNED.image(needed.image.encoder))
+        captioner = _caption_maker(needed, folder, [PINNED.image(name) for name, _, _ in needed.encodings])
     return Trained(config, model, encoders, captioner, best_device())
 
 
@@ -156,8 +166,17 @@ def _captioner_config(config: RunConfig, folder: Path) -> CaptionerConfig:
     return config.captioner
 
 
-def _caption_maker(config: CaptionerConfig, folder: Path, encoder: ImageEncoder) -> CaptionMaker:
-    return CaptionMaker(config, load_captioner_folder(folder, config, best_device()), encoder)
+def _caption_maker(config: CaptionerConfig, folder: Path, encoders: list[ImageEncoder]) -> CaptionMaker:
+    return CaptionMaker(config, load_captioner_folder(folder, config, best_device()), encoders)
+
+
+def captioner_parts(config: CaptionerConfig) -> list[tuple[str, str, str]]:
+    """Encoder, folder and weights file of each image encoder in an exported captioner."""
+    marks = ["", *(f"-{i}" for i in range(1, len(config.encodings)))]
+    return [
+        (name, f"image{mark}", f"encoder{mark}.safetensors")
+        for (name, _, _), mark in zip(config.encodings, marks, strict=True)
+    ]
 
 
 def _exported(folder: Path) -> Network:
@@ -173,6 +192,8 @@ def _exported(folder: Path) -> Network:
             lambda _: build_text_encoder(folder / "text"),
             lambda _: build_image_encoder(folder / "image"),
             lambda _: build_joint_encoder(folder / "joint"),
+            lambda _, __: build_lxmert(folder / "lxmert"),
+            lambda _: build_detector(folder / "detector"),
         )
     )
     model = build_model(config.method, len(config.classes), encoders.provider()).eval()
@@ -180,19 +201,26 @@ def _exported(folder: Path) -> Network:
     load_weights(folder / "model.safetensors", nn.ModuleDict(parts))
     captioner = None
     if config.method.captioner is not None:
-        encoder = build_image_encoder(folder / "captioner" / "image")
-        load_weights(folder / "captioner" / "encoder.safetensors", encoder)
-        captioner = _caption_maker(_captioner_config(config, folder), folder / "captioner", encoder)
+        needed, made_by = _captioner_config(config, folder), []
+        for _, described, weights in captioner_parts(needed):
+            made_by.append(build_image_encoder(folder / "captioner" / described))
+            load_weights(folder / "captioner" / weights, made_by[-1])
+        captioner = _caption_maker(needed, folder / "captioner", made_by)
     return Trained(config, model, encoders, captioner, best_device())
 
 
-def frozen_encoders(config: RunConfig, encoders: Remembered) -> dict[str, TextEncoder | ImageEncoder]:
+def frozen_encoders(config: RunConfig, encoders: Remembered) -> dict[str, nn.Module]:
     """The encoders that a method reads through without training them."""
-    frozen: dict[str, TextEncoder | ImageEncoder] = {}
+    frozen: dict[str, nn.Module] = {}
     if config.method.text is not None and not config.method.text.tuned:
         frozen["text_encoder"] = encoders.text(config.method.text.name)
     if config.method.image is not None and not config.method.image.tuned:
         frozen["image_encoder"] = encoders.image(config.method.image.name)
+    regions = config.method.regions
+    if regions is not None and regions.encoder is not None:
+        frozen["region_encoder"] = encoders.image(regions.encoder)
+    elif regions is not None:
+        frozen["detector"] = encoders.detector(regions)
     patches = patch_encoder(config)
     if patches is not None:
         frozen["patch_encoder"] = encoders.image(patches)

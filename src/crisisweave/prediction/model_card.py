@@ -15,6 +15,7 @@ import yaml
 import crisisweave
 from crisisweave.config.captioner import CaptionerConfig
 from crisisweave.config.dataset import DatasetConfig, dataset_values
+from crisisweave.config.regions import weights_of
 from crisisweave.config.run import RunConfig
 from crisisweave.config.strict import validate
 from crisisweave.encoders import packages
@@ -251,8 +252,11 @@ def _parts(network: Network) -> Iterator[Trained]:
 def _encoders(network: Network) -> Iterator[str]:
     for part in _parts(network):
         yield from (use.name for use in (part.config.method.text, part.config.method.image) if use)
+        method = part.config.method
+        if method.lxmert is not None and method.regions is not None:
+            yield from weights_of(method.lxmert, method.regions, f"config/methods/{method.name}.yaml")
         if part.captioner is not None:
-            yield part.captioner.config.image.encoder
+            yield from (name for name, _, _ in part.captioner.config.encodings)
         if part.config.joint is not None:
             joint = part.config.joint
             started_from = (joint.patches.encoder, joint.transformer and joint.transformer.words)

@@ -18,6 +18,7 @@ from crisisweave.captioning.caption import candidates
 from crisisweave.captioning.folder import Captioner
 from crisisweave.config.captioner import CaptionerConfig
 from crisisweave.config.joint import Patches
+from crisisweave.config.regions import Regions
 from crisisweave.config.run import RunConfig
 from crisisweave.datasets.text import model_words, words
 from crisisweave.encoders.features import (
@@ -31,6 +32,8 @@ from crisisweave.encoders.features import (
 )
 from crisisweave.encoders.image import ImageEncoder
 from crisisweave.encoders.provider import Encoders
+from crisisweave.encoders.region_rows import grid_boxes, with_boxes
+from crisisweave.encoders.regions import RegionDetector, detect
 from crisisweave.encoders.text import TextEncoder, TokenLists, Tokens
 from crisisweave.images.store import centre_squares
 from crisisweave.methods.classifier import Classifier
@@ -60,6 +63,7 @@ class Remembered:
         self._source = source
         self.texts: dict[str, TextEncoder] = {}
         self.images: dict[str, ImageEncoder] = {}
+        self._detector: RegionDetector | None = None
 
     def text(self, name: str) -> TextEncoder:
         """The text encoder of a name."""
@@ -73,6 +77,12 @@ class Remembered:
             self.images[name] = self._source.image(name)
         return self.images[name]
 
+    def detector(self, regions: Regions) -> RegionDetector:
+        """The detector of a method's regions."""
+        if self._detector is None:
+            self._detector = self._source.detector(regions)
+        return self._detector
+
     def provider(self) -> Encoders:
         """The same, as methods take them: whoever asks twice trains two of one name, and gets two."""
         given: set[str] = set()
@@ -83,29 +93,62 @@ class Remembered:
             given.add(name)
             return self.text(name)
 
-        return Encoders(text, self.image, self._source.joint)
+        return self._source._replace(text=text, image=self.image)
 
 
 class CaptionMaker:
-    """A captioner with the image encoder that it reads through."""
+    """A captioner with the image encoders that it and its scorer read through: `config.encodings`."""
 
-    def __init__(self, config: CaptionerConfig, captioner: Captioner, encoder: ImageEncoder):
-        self.config, self.captioner, self.encoder = config, captioner, encoder
+    def __init__(self, config: CaptionerConfig, captioner: Captioner, encoders: Sequence[ImageEncoder]):
+        self.config, self.captioner, self.encoders = config, captioner, encoders
         self._device = next(captioner.model.parameters()).device
-        for_features(encoder, self._device)
+        for encoder in encoders:
+            for_features(encoder, self._device)
 
     def captions(self, given: Sequence[Given]) -> list[str]:
         """The chosen caption of each image."""
-        image, found = self.config.image, []
+        found: list[str] = []
         for start in range(0, len(given), self.config.decoding.batch_size):
             block = given[start : start + self.config.decoding.batch_size]
-            features = _encoded(self.encoder, block, image.size, image.grid, self._device)
-            cells = features[:, None, :] if features.ndim == 2 else features
+            seen = [
+                _in_cells(_encoded(encoder, block, size, grid, self._device))
+                for encoder, (_, size, grid) in zip(self.encoders, self.config.encodings, strict=True)
+            ]
             names = [row.name for row in block]
             # The workflow captions with seed 0, whatever the run's own.
-            own = candidates(self.captioner, self.config, cells, names, seed=0)
+            own = candidates(self.captioner, self.config, self._read(block, seen), names, 0, seen[-1])
             found += [each.texts[each.chosen] for each in own]
         return found
+
+    def _read(self, block: Sequence[Given], seen: Sequence[Tensor]) -> Tensor:
+        """What the captioner reads of images: pixels, or the first of their features."""
+        if self.config.generator is not None:
+            return _pixels(block, self.config.generator.size).to(self._device)
+        return seen[0]
+
+
+class Seen:
+    """What sees the regions of an image for a method that reads them."""
+
+    def __init__(self, regions: Regions, encoders: Remembered, device: torch.device):
+        self._regions, self._device = regions, device
+        self._detector: RegionDetector | None = None
+        self._encoder: ImageEncoder | None = None
+        if regions.encoder is None:
+            self._detector = encoders.detector(regions).to(device)
+        else:
+            self._encoder = for_features(encoders.image(regions.encoder), device)
+
+    def regions(self, given: Sequence[Given]) -> Tensor:
+        """The regions of the images (n, R, D + 4), as exact as the workflow stores them."""
+        if self._encoder is not None:
+            size, cells = self._regions.size, self._regions.cells
+            vectors = _encoded(self._encoder, given, size, cells, self._device)
+            return with_boxes(vectors.cpu(), grid_boxes(cells))
+        assert self._detector is not None
+        images = [row.image for row in given if row.image is not None]
+        found, boxes = detect(self._detector, images, self._regions, self._device)
+        return with_boxes(torch.from_numpy(found), torch.from_numpy(boxes))
 
 
 class Trained:
@@ -139,6 +182,7 @@ class Trained:
         self.frozen_image = (
             for_features(encoders.image(image.name), device) if image and not image.tuned else None
         )
+        self.seen = None if config.method.regions is None else Seen(config.method.regions, encoders, device)
         patches = patch_encoder(config)
         self.frozen_patches = for_features(encoders.image(patches), device) if patches else None
 
@@ -158,6 +202,9 @@ class Trained:
         if joint is not None:
             longest = min(method.max_tokens, joint.positions)
             return joint.tokenise([model_words(str(row.text)) for row in given], longest)
+        if self.model.lxmert is not None:
+            tweets = [model_words(str(row.text)) for row in given]
+            return self.model.lxmert.tokenise(tweets, method.max_tokens)
         if method.text is None:
             return None
         halves = []
@@ -189,11 +236,13 @@ class Trained:
             if self.frozen_patches is not None:
                 return _encoded_patches(self.frozen_patches, given, patches, self._device).cpu()
             return lambda rows: _pixels([given[row] for row in rows], patches.size)
+        if self.seen is not None:
+            return self.seen.regions(given)
         use = self.config.method.image
         if use is None:
             return None
         if self.frozen_image is not None:
-            return _encoded(self.frozen_image, given, use.size, 1, self._device).cpu()
+            return _encoded(self.frozen_image, given, use.size, use.grid, self._device).cpu()
         return lambda rows: _pixels([given[row] for row in rows], use.size)
 
 
@@ -266,6 +315,11 @@ def _encoded(
         for start in range(0, len(given), IMAGE_BATCH)
     ]
     return torch.cat(blocks)
+
+
+def _in_cells(features: Tensor) -> Tensor:
+    """Features (n, d) or (n, cells, d) as (n, cells, d)."""
+    return features[:, None, :] if features.ndim == 2 else features
 
 
 def _encoded_patches(

@@ -26,7 +26,7 @@ def import_hub(config: JointConfig, out: Path) -> None:
         WeightsError: the model is not in the cache.
     """
     assert config.hub is not None
-    name = parse(config.hub.encoder_name(config.name))
+    name = parse(config.hub.encoder_name(f"config/joint/{config.name}.yaml: hub"))
     prepare_torchvision()
     from transformers import AutoTokenizer, ViltModel
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crisisweave.config.dataset import SPLITS
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
-from crisisweave.reporting.distributions import class_figure, event_figure
+from crisisweave.reporting.distributions import PAIRS, class_figure, event_figure, similarity_figure
 from crisisweave.reporting.site import Page
 from crisisweave.reporting.thumbnails import SAMPLE, SMALL, SMALL_QUALITY, sample_ids, thumbnail
 from crisisweave.reporting.twins import pairs
@@ -44,10 +44,15 @@ class Sources:
     audit: Path | None = None
     store: Path | None = None
     captions: list[Path] = field(default_factory=list)
+    similarity: Path | None = None
 
 
 def by_dataset(
-    datasets: Sequence[Path], audits: Sequence[Path], stores: Sequence[Path], captions: Sequence[Path]
+    datasets: Sequence[Path],
+    audits: Sequence[Path],
+    stores: Sequence[Path],
+    captions: Sequence[Path],
+    similarities: Sequence[Path] = (),
 ) -> list[Sources]:
     """Sort folders by their data set, which is the name of the folder above the task or captioner.
 
@@ -62,12 +67,16 @@ def by_dataset(
                 f"{folder}: '{name}' cannot name a page; use letters, digits, '_' and '-' for data sets"
             )
         found.setdefault(name, Sources(name)).prepared.append(folder)
-    for folder in sorted({*audits, *stores, *captions}):
+    for folder in sorted({*audits, *stores, *captions, *similarities}):
         name = folder.parent.name if folder in captions else folder.name
+        if folder in similarities:
+            name = folder.parents[1].name
         if name not in found:
             raise DataError(f"{folder}: no prepared task of data set '{name}' is given; name its folder too")
         if folder in captions:
             found[name].captions.append(folder)
+        elif folder in similarities:
+            found[name].similarity = folder
         elif folder in audits:
             found[name].audit = folder
         else:
@@ -112,6 +121,8 @@ def data_page(sources: Sources, about: About, seed: int) -> Page:
         "pairs": None if sources.audit is None else pairs(sources.audit, TWIN_KINDS),
         "images": None if sources.store is None else _images(sources.store),
         "captions": [_json(folder / "captions.json") for folder in sources.captions],
+        "similarity": None if sources.similarity is None else _json(sources.similarity / "similarity.json"),
+        "similarity_figure": None,
         "sample": [],
         "sample_task": None,
     }
@@ -124,13 +135,15 @@ def data_page(sources: Sources, about: About, seed: int) -> Page:
         page["sample"], images = _sample(finest["table"], sources, seed)
         if page["pairs"] is not None:
             images.update(_show_pairs(page["pairs"]["shown"], tasks, sources))
-    figures = [*(task["figure"] for task in tasks), page["events"]]
+    if sources.similarity is not None:
+        page["similarity_figure"] = similarity_figure(sources.name, sources.similarity, page["similarity"])
+    figures = [*(task["figure"] for task in tasks), page["events"], page["similarity_figure"]]
     return Page(
         file=f"pages/data-{sources.name}.html",
         template="data.html",
         title=f"Data: {sources.name}",
         nav=f"Data: {sources.name}",
-        values={"page": page, "sample_seed": seed},
+        values={"page": page, "sample_seed": seed, "similarity_pairs": PAIRS},
         images=images,
         figures=[figure for figure in figures if figure is not None],
     )

@@ -1,10 +1,13 @@
-"""Figures of a data page: classes by modality, and events."""
+"""Figures of a data page: classes by modality, events, and the similarity of text and image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crisisweave.captioning.pair_groups import by_group
+from crisisweave.errors import DataError
 from crisisweave.reporting.figures import SERIES, Figure
 from crisisweave.reporting.numbers import percent, several
 from crisisweave.reporting.site import stem
@@ -115,4 +118,71 @@ def event_figure(
             },
         },
         rows=[{**row, "position": list(splits).index(str(row["split"]))} for row in rows],
+    )
+
+
+BINS = 40
+PAIRS = {
+    "own": "text and its own image",
+    "concordant": "own, labels agree",
+    "discordant": "own, labels disagree",
+    "random": "image of another tweet",
+}
+"""Groups of pairs and how the page calls them."""
+
+
+def similarity_figure(dataset: str, folder: Path, summary: Mapping[str, Any]) -> Figure:
+    """How the similarity of text and image is distributed, for own pairs and for strangers (figure 3.8).
+
+    Args:
+        dataset: for the figure's name.
+        folder: holds similarity.parquet.
+        summary: what similarity.json says.
+
+    Raises:
+        DataError: the folder holds no pairs.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if not (folder / "similarity.parquet").is_file():
+        raise DataError(f"{folder}: holds no similarity.parquet; run `crisisweave similarity` again")
+    table = pd.read_parquet(folder / "similarity.parquet")
+    values = table["similarity"].to_numpy(dtype=np.float64)
+    edges = np.linspace(values.min(), max(values.max(), values.min() + 1e-6), BINS + 1)
+    groups = by_group(table)
+    shown = [name for name in PAIRS if name in groups]
+    rows = []
+    for name in shown:
+        counts, _ = np.histogram(groups[name], bins=edges)
+        for left, right, n in zip(edges[:-1], edges[1:], counts, strict=True):
+            share = round(100 * int(n) / int(counts.sum()), 4)
+            middle = round(float(left + right) / 2, 5)
+            rows.append({"pairs": PAIRS[name], "similarity": middle, "percent": share})
+    means = "; ".join(f"{PAIRS[name]} {summary['groups'][name]['mean']:.3f}" for name in shown)
+    return Figure(
+        name=stem("data", dataset, summary["task"], "similarity"),
+        title=f"Similarity of text and image by {summary['title']}",
+        alt=f"Mean cosine: {means}.",
+        spec={
+            "mark": {"type": "line", "interpolate": "monotone"},
+            "height": 220,
+            "encoding": {
+                "x": {
+                    "field": "similarity",
+                    "type": "quantitative",
+                    "title": "cosine",
+                    "scale": {"zero": False},
+                },
+                "y": {"field": "percent", "type": "quantitative", "title": "percent of the pairs"},
+                "color": {
+                    "field": "pairs",
+                    "type": "nominal",
+                    "scale": {"domain": [PAIRS[name] for name in shown], "range": SERIES[: len(shown)]},
+                    "legend": {"title": None, "orient": "top"},
+                },
+                "tooltip": [{"field": name} for name in ("pairs", "similarity", "percent")],
+            },
+        },
+        rows=rows,
     )

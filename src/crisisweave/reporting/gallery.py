@@ -109,11 +109,12 @@ def gallery_pages(
             for group in groups:
                 group["cards"] = [
                     {
-                        **_answer(answer, record["classes"]),
+                        **answer_shown(answer, record["classes"]),
                         **rows.shown(answer.instance_id, record["config"]["captioner"], images),
                         "rationale": rationales and rows.rationale(answer.instance_id, rationales),
                         "others": len(methods) - 1,
                         "others_right": right[answer.instance_id] - (answer.predicted == answer.label),
+                        "beside": (),
                     }
                     for answer in group["answers"].itertuples()
                 ]
@@ -208,7 +209,7 @@ class TaskRows:
         return rationales.view(instance_id, words(str(row["text"])), size, self.truth, extractor)
 
 
-def _answer(answer: Any, classes: Sequence[str]) -> Record:
+def answer_shown(answer: Any, classes: Sequence[str]) -> Record:
     """What a card shows of a method's answer: the most probable classes, and the label wherever it stands."""
     ranked = sorted(zip(answer.probabilities, range(len(classes)), strict=True), key=lambda p: (-p[0], p[1]))
     shown = [pair for place, pair in enumerate(ranked) if place < TOP or classes[pair[1]] == answer.label]

@@ -10,9 +10,11 @@ from crisisweave.config.published import Published
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
+from crisisweave.reporting.against import against_file, against_pages, compared
 from crisisweave.reporting.datasets import About, by_dataset, data_page
 from crisisweave.reporting.explained import Explained
 from crisisweave.reporting.extractors import extractor_pages
+from crisisweave.reporting.fusion import fusion_pages
 from crisisweave.reporting.gallery import gallery_pages
 from crisisweave.reporting.methods import Description, Key, method_pages
 from crisisweave.reporting.overview import overview
@@ -38,12 +40,14 @@ def report(
     audits: Sequence[Path] = (),
     stores: Sequence[Path] = (),
     captions: Sequence[Path] = (),
+    similarities: Sequence[Path] = (),
     about: Mapping[str, About],
     descriptions: Mapping[Key, Description],
     published: Published,
     ceilings: Mapping[str, Path] | None = None,
     explained: Mapping[Key, Explained] | None = None,
     truths: Mapping[str, Path] | None = None,
+    baselines: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
 
@@ -57,6 +61,7 @@ def report(
         audits: audit folders, `<dataset>`.
         stores: image stores, `<dataset>`.
         captions: caption folders, `<dataset>/<captioner>`.
+        similarities: folders of the similarity of texts and images, `<dataset>/<task>/<scorer>`.
         about: data set → its title and licence, and whether its texts and images are left out.
         descriptions: (data set, task, method) → what the method's file says to the reader.
         published: values of other works, which stand beside ours.
@@ -64,27 +69,33 @@ def report(
         explained: rationales of the methods that give some.
         truths: data set → folder `truth/` of generated data, where it is known which words and boxes carry
             the label.
+        baselines: method → those beside which its successes and failures are shown.
 
     Raises:
         DataError: an input is missing, a folder belongs to no data set, or `about` or
             `descriptions` lacks one.
     """
     results, details, rationales = _tables(tables), _details(tables), _rationales(tables)
-    sources = by_dataset(datasets, audits, stores, captions)
+    sources = by_dataset(datasets, audits, stores, captions, similarities)
     for source in sources:
         if source.name not in about:
             raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
     pages = [
         overview(results, _ceilings(ceilings or {}), TABLES),
-        published_page(published, results, details["methods"], about),
+        published_page(published, results, details, about),
         *(data_page(source, about[source.name], SAMPLE_SEED) for source in track(sources, "data pages")),
         *method_pages(results, details, descriptions, rationales),
         *extractor_pages(
             rationales, results, details, sources, about, descriptions, explained or {}, truths or {}
         ),
-        *gallery_pages(details, _answers(tables), sources, about, descriptions, explained, truths),
-        provenance_page(results, details["methods"]),
     ]
+    answers = _answers(tables)
+    galleries = gallery_pages(details, answers, sources, about, descriptions, explained, truths)
+    pairs = compared(details, baselines or {})
+    thumbnails = [name for page in galleries for name in page.images]
+    pages += fusion_pages(results, details, published, {key: against_file(key) for key in pairs})
+    pages += against_pages(pairs, details, answers, sources, about, descriptions, truths or {}, thumbnails)
+    pages += [*galleries, provenance_page(results, details["methods"])]
     Site(pages, {f"{name}.csv": tables / f"{name}.csv" for name in TABLES}).write(out)
 
 

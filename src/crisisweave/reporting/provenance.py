@@ -104,6 +104,7 @@ _PINNED_BY = {
     "open_clip": "its name and the locked version of open-clip-torch",
     "timm": "its name and the locked version of timm",
     "tiny": "starts untrained",
+    "given": "its features, made elsewhere, by their files' names and sizes",
 }
 
 
@@ -122,7 +123,16 @@ def _starts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[st
     captioning, joint = config["captioning"], config["joint_encoder"]
     encoders = [use["name"] for use in (config["text"], config["image"]) if use]
     if captioning:
-        encoders.append(captioning["image"]["encoder"])
+        read = [captioning["image"], captioning["scorer"].get("image")]
+        encoders += [image["encoder"] for image in read if image]
+        hub = captioning["generator"]
+        encoders += [f"hub:{hub['repository']}@{hub['revision']}"] if hub else []
+    for part in (config.get("lxmert"), config.get("regions")):
+        for key in ("hub", "language", "detector", "encoder"):
+            model = (part or {}).get(key)
+            encoders.append(
+                f"hub:{model['repository']}@{model['revision']}" if isinstance(model, Mapping) else model
+            )
     if joint and joint["hub"]:
         encoders.append(f"hub:{joint['hub']['repository']}@{joint['hub']['revision']}")
     if joint:

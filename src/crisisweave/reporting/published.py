@@ -15,7 +15,14 @@ from typing import Any
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.profile import flat
-from crisisweave.config.published import COMPARABLE, UNCLEAR, Published, PublishedCell, PublishedTable
+from crisisweave.config.published import (
+    COMPARABLE,
+    SHARES,
+    UNCLEAR,
+    Published,
+    PublishedCell,
+    PublishedTable,
+)
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.errors import DataError
 from crisisweave.reporting.datasets import About
@@ -28,6 +35,7 @@ Record = dict[str, Any]
 FILE = "pages/published.html"
 SAME = "same protocol"
 BACKBONE = "other backbone"
+ROWS = "other test rows"
 INCOMPARABLE = "not comparable"
 DATA = "other data"
 NOT_RUN = "not run"
@@ -35,6 +43,10 @@ NO_VALUE = "no value"
 MARKS = {
     SAME: "Same data set, task, test rows, training rows, score, encoders and captioner.",
     BACKBONE: "The same, but for an encoder, its use or the captioner: a difference may come from it alone.",
+    ROWS: (
+        "Balanced test rows, of which the source does not say how they were drawn: ours are another draw "
+        "from the same test split. Encoders may differ too; the reason says so."
+    ),
     INCOMPARABLE: (
         "Training rows, splits or score differ from ours, or the source does not state them. No number of "
         "ours stands there."
@@ -52,11 +64,22 @@ _BACKBONE = (
     "image.name",
     "image.tuned",
     "image.size",
+    "image.grid",
     "captioner",
+    "joint",
 )
+_BACKBONE_PARTS = ("lxmert.", "regions.")
 """Settings of a method that make up its backbone; any other difference is named beside the mark."""
 _NOT_A_SETTING = ("name", "family", "inputs", "rows", "target", "rule")
-_SHORT = {"accuracy": "acc", "f1_macro": "F1-m", "f1_weighted": "F1-w"}
+_SHORT = {
+    "accuracy": "acc",
+    "f1_macro": "F1-m",
+    "f1_weighted": "F1-w",
+    "right_share": "right",
+    "wrong_share": "wrong",
+}
+_ERROR_ROWS = 955
+"""The test split of which table 4.4 counts a part."""
 _ROWS = {
     "concordant": "rows on which both modalities agree",
     "all": "all rows",
@@ -75,7 +98,7 @@ class Ours:
     task: str
     method: str
     scores: Record
-    """The row of `methods.csv`."""
+    """The row of `methods.csv`, with the shares of table 4.4 where the method has halves."""
     parts: Mapping[str, Record]
     """Method → its settings in force with dotted keys: this method, or the members of a decision fusion."""
 
@@ -87,7 +110,26 @@ class Verdict:
     mark: str
     reason: str
     ours: Ours | None = None
-    """Set where our number stands beside the value: marks `SAME` and `BACKBONE`."""
+    """Set where our number stands beside the value: marks `SAME`, `BACKBONE` and `ROWS`."""
+
+
+def share_of(cell: PublishedCell) -> str:
+    """Which modality is wrong in a share of table 4.4: text, image or caption; `mean` of two shares."""
+    return cell.row.partition(" / ")[2].lower() or "mean"
+
+
+def _score(cell: PublishedCell) -> str:
+    """What holds our score in `Ours.scores`."""
+    if cell.metric in SHARES:
+        return f"{cell.metric}_{share_of(cell)}"
+    return cell.metric + ("_balanced" if cell.test == "balanced" else "")
+
+
+def _rows_of(cell: PublishedCell) -> str:
+    """What holds the number of its rows."""
+    if cell.metric in SHARES:
+        return f"n_{share_of(cell)}"
+    return "n_balanced" if cell.test == "balanced" else "n"
 
 
 @dataclass(frozen=True)
@@ -117,7 +159,13 @@ class Line:
     def score(self, name: str = "") -> Any:
         """Our score, or with `_sd`, `_low` and `_high` what belongs to it; None where none stands here."""
         ours = self.verdict.ours
-        return None if ours is None else ours.scores[self.cell.metric + name]
+        return None if ours is None else ours.scores[_score(self.cell) + name]
+
+    @property
+    def n(self) -> float | None:
+        """The rows of our score."""
+        ours = self.verdict.ours
+        return None if ours is None else ours.scores[_rows_of(self.cell)]
 
     def difference(self, name: str = "") -> float | None:
         """Ours minus the published value, which is taken as exact; with `_low` and `_high` its interval."""
@@ -135,7 +183,7 @@ class Line:
 def published_page(
     published: Published,
     tables: Mapping[str, Any],
-    details: Sequence[Record],
+    details: Mapping[str, Any],
     about: Mapping[str, About],
 ) -> Page:
     """Every published value with its mark, and our number where it is comparable.
@@ -143,7 +191,7 @@ def published_page(
     Args:
         published: the values and the method files that reproduce them.
         tables: what `aggregate` wrote.
-        details: its records of single methods, which hold the configs in force.
+        details: `details.json`, which holds the configs in force and the shares of table 4.4.
         about: data set → where it comes from.
     """
     runs = our_runs(tables, details, about)
@@ -168,9 +216,10 @@ def published_page(
     )
 
 
-def our_runs(tables: Mapping[str, Any], details: Sequence[Record], about: Mapping[str, About]) -> list[Ours]:
+def our_runs(tables: Mapping[str, Any], details: Mapping[str, Any], about: Mapping[str, About]) -> list[Ours]:
     """Every method of a run's own test split, with its config in force."""
-    configs = {(d["dataset"], d["task"], d["method"]): d["config"] for d in details}
+    configs = {(d["dataset"], d["task"], d["method"]): d["config"] for d in details["methods"]}
+    shares = {(d["dataset"], d["task"], d["method"]): _shares(d) for d in details["one_half_right"]}
     for dataset in {row["dataset"] for row in tables["methods"]} - about.keys():
         raise DataError(f"the tables hold data set '{dataset}', which the profile does not; aggregate again")
     runs = []
@@ -180,8 +229,27 @@ def our_runs(tables: Mapping[str, Any], details: Sequence[Record], about: Mappin
         dataset, task, method = row["dataset"], row["task"], row["method"]
         members = configs[dataset, task, method]["members"].values() or [method]
         parts = {name: _settings(configs[dataset, task, name]) for name in members}
-        runs.append(Ours(dataset, about[dataset].source, task, method, row, parts))
+        scores = {**row, **shares.get((dataset, task, method), {})}
+        runs.append(Ours(dataset, about[dataset].source, task, method, scores, parts))
     return runs
+
+
+def _shares(record: Record) -> Record:
+    """Shares that a fusion has right and wrong, with their intervals, by the modality that is wrong."""
+    scores: Record = {}
+    cases = [(case["wrong"], case["rows"], case, "share") for case in record["cases"]]
+    for wrong, n, values, name in [*cases, ("mean", None, record, "mean_share")]:
+        right, low, high = (values[f"{name}{end}"] for end in ("", "_low", "_high"))
+        sd = values.get(f"{name}_sd")
+        if right is not None:
+            for metric, ends in (
+                ("right_share", (right, low, high)),
+                ("wrong_share", (1 - right, 1 - high, 1 - low)),
+            ):
+                of_metric = {"": ends[0], "_low": ends[1], "_high": ends[2], "_sd": sd}
+                scores |= {f"{metric}_{wrong}{end}": value for end, value in of_metric.items()}
+            scores[f"n_{wrong}"] = n
+    return scores
 
 
 def _settings(config: Mapping[str, Any]) -> Record:
@@ -215,7 +283,8 @@ def verdict(cell: PublishedCell, runs: Sequence[Ours], methods: Mapping[str, Met
     if not on_source:
         sets = sorted({run.dataset + ("" if run.source else " (generated)") for run in of_method})
         return Verdict(DATA, f"Method {cell.method} was run on {', '.join(sets)}, not on {cell.dataset}.")
-    on_task = [run for run in on_source if run.task == cell.task]
+    # A task with all rows is scored on its concordant ones, as the task of concordant rows is.
+    on_task = [run for run in on_source if run.task in (cell.task, f"{cell.task}_all")]
     if not on_task:
         names = ", ".join(sorted({run.task for run in on_source}))
         return Verdict(NOT_RUN, f"Method {cell.method} was run on {cell.dataset} for task {names} only.")
@@ -230,27 +299,32 @@ def _judge(cell: PublishedCell, run: Ours, methods: Mapping[str, MethodConfig]) 
         return Verdict(
             INCOMPARABLE, f"The source does not say how its {cell.metric} averages over the classes."
         )
-    if cell.metric not in COMPARABLE:
+    if cell.metric not in (*COMPARABLE, *SHARES):
         return Verdict(INCOMPARABLE, "No score of our tables.")
-    if cell.test != "concordant" or cell.n is None:
-        return Verdict(INCOMPARABLE, "The source's test rows are balanced ones, or not stated.")
-    if run.scores["n"] != cell.n:
-        return Verdict(
-            DATA, f"Scored on {several(run.scores['n'], 'test row')}, the published value on {cell.n}."
-        )
+    if cell.metric in SHARES and _score(cell) not in run.scores:
+        return Verdict(INCOMPARABLE, "The methods that read its modalities alone are no part of this report.")
+    balanced = cell.test == "balanced"
+    if balanced and run.scores[_rows_of(cell)] is None:
+        return Verdict(INCOMPARABLE, "A class has no test row, so that no balanced rows can be drawn.")
+    if not balanced and (cell.test != "concordant" or (cell.n is None and cell.metric not in SHARES)):
+        return Verdict(INCOMPARABLE, "The source does not state its test rows.")
+    n = _ERROR_ROWS if cell.metric in SHARES else cell.n
+    if not balanced and run.scores["n"] != n:
+        return Verdict(DATA, f"Scored on {several(run.scores['n'], 'test row')}, the published value on {n}.")
     if not cell.train:
         return Verdict(INCOMPARABLE, "The source does not state its training rows.")
     for config in run.parts.values():
-        if config["rows"] != cell.train:
-            words = f"Trained on {_ROWS[config['rows']]}, the source on {_ROWS[cell.train]}."
-            return Verdict(INCOMPARABLE, words)
+        rows = "balanced" if config["balance"] else config["rows"]
+        if rows != cell.train:
+            return Verdict(INCOMPARABLE, f"Trained on {_ROWS[rows]}, the source on {_ROWS[cell.train]}.")
     backbone, settings = _differences(cell, run, methods)
     reason = f"Data set {run.dataset}. " if run.dataset != cell.dataset else ""
     if backbone:
         reason += f"Source: {cell.backbone}. Backbone: {', '.join(backbone)}. "
     if settings:
         reason += f"Other settings: {', '.join(settings)}. "
-    return Verdict(BACKBONE if backbone else SAME, reason.rstrip(), run)
+    mark = ROWS if balanced else BACKBONE if backbone else SAME
+    return Verdict(mark, reason.rstrip(), run)
 
 
 def _differences(
@@ -265,7 +339,8 @@ def _differences(
         for key in sorted((config.keys() | published.keys()) - set(_NOT_A_SETTING)):
             if config.get(key) != published.get(key):
                 said = f"{where}{key} {_instead(config.get(key), published.get(key))}"
-                (backbone if key in _BACKBONE else settings).append(said)
+                of_backbone = key in _BACKBONE or key.startswith(_BACKBONE_PARTS)
+                (backbone if of_backbone else settings).append(said)
     return backbone, settings
 
 
@@ -298,7 +373,7 @@ def _table(table: PublishedTable, runs: Sequence[Ours], methods: Mapping[str, Me
         "protocol": protocols[0] if len(protocols) == 1 else None,
         "n": len(table.cells) - counts[NO_VALUE],
         "counts": counts,
-        "has_ours": bool(counts[SAME] or counts[BACKBONE]),
+        "has_ours": bool(counts[SAME] or counts[BACKBONE] or counts[ROWS]),
         "groups": groups,
     }
 
@@ -328,10 +403,12 @@ def sentence(lines: Sequence[Line]) -> str:
         return f"None of {several(n, 'published value')} stands beside a number of ours: {others}."
     inside = sum(line.inside for line in beside)
     rest = f" The others: {others}." if others else ""
+    drawn = f", {counts[ROWS]} on other test rows" if counts[ROWS] else ""
     return (
         f"{len(beside)} of {several(n, 'published value')} {'stands' if len(beside) == 1 else 'stand'} "
         f"beside a number of ours ({counts[SAME]} with the same protocol, {counts[BACKBONE]} with another "
-        f"backbone); {inside} of {len(beside)} {'lies' if inside == 1 else 'lie'} inside our interval.{rest}"
+        f"backbone{drawn}); {inside} of {len(beside)} {'lies' if inside == 1 else 'lie'} inside our "
+        f"interval.{rest}"
     )
 
 
@@ -348,7 +425,7 @@ def _figure(lines: Sequence[Line], level: float) -> Figure | None:
             "score": line.cell.metric,
             "label": f"{line.cell.table} {line.cell.row}|{line.cell.task}, {_SHORT[line.cell.metric]}",
             "mark": line.verdict.mark,
-            "n": line.cell.n,
+            "n": line.n,
             "published": line.cell.value,
             "published_sd": line.cell.sd,
             "ours": round(100 * line.score(), 4),

@@ -15,6 +15,7 @@ from crisisweave.config.method import MethodConfig
 from crisisweave.datasets.text import model_words
 from crisisweave.encoders.features import read_features
 from crisisweave.encoders.joint import JointEncoder
+from crisisweave.encoders.region_rows import RegionRows
 from crisisweave.encoders.text import TokenLists, Tokens
 from crisisweave.encoders.text_only import TextOnly
 from crisisweave.errors import DataError
@@ -22,6 +23,7 @@ from crisisweave.images.store import ImageStore
 from crisisweave.layout import Sources
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.inputs import Batch
+from crisisweave.training.captioned import tweets_and_captions
 
 
 class Examples:
@@ -33,10 +35,13 @@ class Examples:
         config: the method's config.
         sources: where its inputs lie.
         gold: rationale labels by instance, for training of methods that learn rationales.
+        captioned: rows that are read with their caption (N,), the others as text alone; None: all of them.
+        texts: False shows a method that reads tweets with captions the captions alone.
 
     Attributes:
         frame: the instances, in order.
         labels: class ids of the target column (N,), −1 where it is null.
+        regions: of the images, where the method reads them.
     """
 
     def __init__(
@@ -46,6 +51,8 @@ class Examples:
         config: MethodConfig,
         sources: Sources,
         gold: Mapping[str, NDArray[np.bool_]] | None = None,
+        captioned: NDArray[np.bool_] | None = None,
+        texts: bool = True,
     ):
         self.frame = frame.reset_index(drop=True)
         self.labels: NDArray[np.int64] = np.asarray(self.frame[config.target].cat.codes, dtype=np.int64)
@@ -57,8 +64,14 @@ class Examples:
         self._flip = False
         if model.joint is not None:
             self._read_joint(model.joint, config, sources)
+        elif model.lxmert is not None:
+            words = [model_words(text) for text in self.frame["text"]]
+            self._tokens = model.lxmert.tokenise(words, config.max_tokens)
         elif config.text is not None:
-            self._read_text(model, config, sources)
+            self._read_text(model, config, sources, captioned, texts)
+        self.regions: RegionRows | None = None
+        if config.regions is not None:
+            self.regions = RegionRows(config.regions, sources, list(self.frame["instance_id"]))
         if config.image is not None:
             self._read_images(config, sources)
         self._gold = None if gold is None else [gold.get(name) for name in self.frame["instance_id"]]
@@ -81,7 +94,14 @@ class Examples:
         """Frozen image vectors (N, d), where the method reads them."""
         return self._image_features
 
-    def _read_text(self, model: Classifier, config: MethodConfig, sources: Sources) -> None:
+    def _read_text(
+        self,
+        model: Classifier,
+        config: MethodConfig,
+        sources: Sources,
+        captioned: NDArray[np.bool_] | None,
+        texts: bool,
+    ) -> None:
         assert model.text_branch is not None
         encoder = model.text_branch.encoder
         if encoder is None:
@@ -92,15 +112,18 @@ class Examples:
             self._text_features = torch.from_numpy(features[rows])
             return
         words = [model_words(text) for text in self.frame["text"]]
-        if "caption" not in config.inputs:
+        if "caption" not in config.inputs or (captioned is not None and not captioned.any()):
             self._tokens = encoder.tokenise(words, max_tokens=config.max_tokens)
             return
         assert config.captioner is not None
         captions = [c.split() for c in self._read_captions(sources.captions(config.captioner))]
-        if "text" in config.inputs:
-            self._tokens = encoder.tokenise(words, captions, max_tokens=config.max_tokens)
-        else:
+        if "text" not in config.inputs:
             self._tokens = encoder.tokenise(captions, max_tokens=config.max_tokens)
+            return
+        if not texts:
+            # A caption stays the second of a pair, whose first is empty, and so keeps its token type.
+            words = [[] for _ in words]
+        self._tokens = tweets_and_captions(encoder, words, captions, captioned, config.max_tokens)
 
     def _read_captions(self, folder: Path) -> list[str]:
         if not (folder / "captions.parquet").is_file():
@@ -126,7 +149,7 @@ class Examples:
             self._store, self._rows = store, rows
             self._size, self._flip = config.image.size, config.image.flip
         else:
-            folder = sources.image_features(config.image.name, config.image.size)
+            folder = sources.image_features(config.image.name, config.image.size, config.image.grid)
             self._image_features = torch.from_numpy(read_features(folder, len(store.index))[rows])
 
     def _read_joint(self, encoder: JointEncoder | TextOnly, config: MethodConfig, sources: Sources) -> None:
@@ -169,6 +192,8 @@ class Examples:
     def _image_batch(self, rows: NDArray[np.int64], flips: np.random.Generator | None) -> Tensor | None:
         if self._image_features is not None:
             return self._image_features[rows]
+        if self.regions is not None:
+            return self.regions.batch(rows)
         if self._store is None:
             return None
         assert self._rows is not None

@@ -47,6 +47,19 @@ def transfer_rows(frame: pd.DataFrame, target: TransferConfig, classes: Sequence
     return frame[frame["label"].notna()]
 
 
+def target_rows(target: TransferConfig, sources: Sources, classes: Sequence[str]) -> pd.DataFrame:
+    """The same rows, read from the target's prepared table.
+
+    Raises:
+        DataError: no row has a label of the trained task.
+    """
+    frame, _ = read_instances(sources.prepared, target.splits)
+    rows = transfer_rows(frame, target, classes)
+    if rows.empty:
+        raise DataError(f"transfer target {target.name}: no row is left after its class_map; correct it")
+    return rows
+
+
 def transfer(run: Path, target: TransferConfig, sources: Sources, out: Path) -> None:
     """Score a trained run on another data set without training (zero-shot); writes predictions.parquet.
 
@@ -56,8 +69,5 @@ def transfer(run: Path, target: TransferConfig, sources: Sources, out: Path) -> 
         sources: inputs of the target's data set and task.
         out: folder for the predictions.
     """
-    frame, _ = read_instances(sources.prepared, target.splits)
-    rows = transfer_rows(frame, target, read_run_config(run).classes)
-    if rows.empty:
-        raise DataError(f"transfer target {target.name}: no row is left after its class_map; correct it")
+    rows = target_rows(target, sources, read_run_config(run).classes)
     write_parquet(out / "predictions.parquet", _scored(run, rows, sources))

@@ -23,7 +23,8 @@ def data_digest(run: RunConfig, sources: Sources) -> str:
     if config.image is not None:
         files.append(sources.images / "index.parquet")
         if not config.image.tuned:
-            files.append(sources.image_features(config.image.name, config.image.size) / "features.npy")
+            image = config.image
+            files.append(sources.image_features(image.name, image.size, image.grid) / "features.npy")
     if joint is not None:
         files += [sources.images / "index.parquet", joint_folder(joint.name) / "model.safetensors"]
         if joint.patches.encoder is not None:

@@ -16,8 +16,11 @@ from crisisweave.errors import ConfigError, DataError
 from crisisweave.files import write_csv, write_json
 from crisisweave.layout import Sources
 from crisisweave.methods.classifier import Classifier
+from crisisweave.methods.lxmert import LxmertMethod
 from crisisweave.methods.registry import build_model
 from crisisweave.seeding import best_device, seed_everything
+from crisisweave.training.balance import balanced_rows
+from crisisweave.training.captioned import captioned_rows
 from crisisweave.training.checkpoint import CACHE, Checkpoints
 from crisisweave.training.examples import Examples
 from crisisweave.training.gold import training_gold
@@ -43,6 +46,9 @@ def _fit_frozen(model: Classifier, train: Examples) -> None:
         if branch is not None and branch.frozen is not None:
             assert features is not None
             branch.frozen.fit(features)
+    if isinstance(model, LxmertMethod):
+        assert train.regions is not None
+        model.fit_regions(train.regions.sample())
 
 
 def train(
@@ -70,7 +76,8 @@ def train(
     meter = Meter()
     method = config.method
     if method.training is None:
-        raise ConfigError(f"method '{method.name}' is not trained; use `crisisweave combine` for it")
+        step = "combine" if method.is_decision else "read-partly"
+        raise ConfigError(f"method '{method.name}' is not trained; use `crisisweave {step}` for it")
     seed_everything(config.seed, config.threads)
     device = best_device()
     frame, _ = read_instances(sources.prepared, ["train", "dev"])
@@ -87,9 +94,18 @@ def train(
             f"{sources.prepared}: split 'dev' has no labelled row, so no epoch can be chosen for "
             f"method {method.name}; give the data set a dev split"
         )
+    if method.balance:
+        rows["train"] = balanced_rows(rows["train"], method.target, config.seed)
     model = build_model(method, len(config.classes))
     train_examples, dev_examples = (
-        Examples(rows[split], model, method, sources, training_gold(config, sources, rows[split], needed))
+        Examples(
+            rows[split],
+            model,
+            method,
+            sources,
+            training_gold(config, sources, rows[split], needed),
+            captioned_rows(rows[split], method.caption_share, config.seed),
+        )
         for split, needed in (("train", True), ("dev", False))
     )
     _fit_frozen(model, train_examples)
