@@ -222,12 +222,12 @@ METHODS: dict[str, dict[str, object]] = {
     "concat": BOTH,
     "cross_attention": BOTH,
     "co_attention": BOTH,
-    "transformer_fusion": {**BOTH, **TOKENS, "fusion": {"layers": 2, "heads": 4}},
+    "transformer_fusion": {**BOTH, **TOKENS, "fusion_layers": {"layers": 2, "heads": 4}},
     "bottleneck": {
         "family": "transformer_fusion",
         **BOTH,
         **TOKENS,
-        "fusion": {"layers": 2, "heads": 4, "bottleneck": 3, "width": 32},
+        "fusion_layers": {"layers": 2, "heads": 4, "bottleneck": 3, "width": 32},
     },
     "cmb": {
         "inputs": ["text", "caption"],

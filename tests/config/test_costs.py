@@ -39,7 +39,7 @@ def method(**values: Any) -> MethodConfig:
         (
             {
                 "inputs": ["text", "image"], "text": BERT, "image": {"name": "tiny:conv"},
-                "family": "transformer_fusion", "fusion": {},
+                "family": "transformer_fusion", "fusion_layers": {},
             },
             30,
         ),

@@ -15,8 +15,8 @@ FROZEN = {**TINY_IMAGE, "tuned": False}
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("concat", {"fusion": {}}, "'fusion' and family: transformer_fusion belong together"),
-        ("transformer_fusion", {"fusion": None}, "'fusion' and family: transformer_fusion belong together"),
+        ("concat", {"fusion_layers": {}}, "'fusion_layers' and family: transformer_fusion belong together"),
+        ("transformer_fusion", {"fusion_layers": None}, "'fusion_layers' and family: transformer_fusion belong together"),
         ("text", {"convolution": {}}, "'convolution' and family: text_cnn belong together"),
         (
             "transformer_fusion",

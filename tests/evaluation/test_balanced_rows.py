@@ -7,7 +7,7 @@ import pandas as pd
 
 from crisisweave.evaluation.balanced import balanced
 from crisisweave.evaluation.predictions import Predictions
-from crisisweave.training.balance import balanced_rows
+from crisisweave.training.balanced import balanced_rows
 
 
 def rows(truth: list[int], classes: tuple[str, ...] = ("calm", "flood")) -> Predictions:

@@ -57,7 +57,7 @@ def test_the_halves_read_one_modality_with_the_same_encoder() -> None:
     "other",
     [
         method("a", ["image"], image={"name": "tiny:vit"}),
-        method("a", ["image"], balance=True),
+        method("a", ["image"], equal_classes=True),
         method("a", ["image"], rows="all", target="label_image"),
     ],
 )

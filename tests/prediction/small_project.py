@@ -37,7 +37,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "bottleneck": {
         "family": "transformer_fusion",
         "image": {**TINY_IMAGE, **FROZEN, "grid": 2},
-        "fusion": {"layers": 1, "heads": 4, "bottleneck": 2},
+        "fusion_layers": {"layers": 1, "heads": 4, "bottleneck": 2},
     },
     "cmb": {"family": "cmb"},
     "lxmert": {

@@ -211,8 +211,8 @@ def test_other_training_rows_of_ours_are_not_comparable() -> None:
     line = judged(cell(), row(), rows="all")
     assert line.verdict.reason == "Trained on all rows, the source on rows on which both modalities agree."
     assert judged(cell(train="all"), row(), rows="all").verdict.mark == SAME
-    assert judged(cell(train="balanced"), row(), balance=True).verdict.mark == SAME
-    line = judged(cell(), row(), balance=True)
+    assert judged(cell(train="balanced"), row(), equal_classes=True).verdict.mark == SAME
+    line = judged(cell(), row(), equal_classes=True)
     assert (
         line.verdict.reason == "Trained on balanced rows, the source on rows on which both modalities agree."
     )

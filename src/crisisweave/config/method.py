@@ -164,7 +164,7 @@ class MethodConfig(StrictModel):
     regions: Regions | None = None
     """Family lxmert only: what it sees of an image."""
     rationales: Rationales | None = None
-    fusion: FusionLayers | None = None
+    fusion_layers: FusionLayers | None = None
     """Family transformer_fusion only: its layers."""
     convolution: Convolutions | None = None
     """Family text_cnn only: its filters."""
@@ -175,7 +175,7 @@ class MethodConfig(StrictModel):
     """Training rows: those on whose label both modalities agree, or all."""
     target: Literal["label", "label_text", "label_image"] = "label"
     """The label that is learned; scores are always on `label`."""
-    balance: bool = False
+    equal_classes: bool = False
     """Learn from as many rows of each class as the rarest has in train, drawn by the run's seed."""
     head: Head = Head()
     training: Training | None = None
@@ -244,18 +244,18 @@ class MethodConfig(StrictModel):
 
     @model_validator(mode="after")
     def _sequences(self) -> MethodConfig:
-        if (self.fusion is not None) != (self.family == "transformer_fusion"):
-            raise ValueError("'fusion' and family: transformer_fusion belong together")
+        if (self.fusion_layers is not None) != (self.family == "transformer_fusion"):
+            raise ValueError("'fusion_layers' and family: transformer_fusion belong together")
         if (self.convolution is not None) != (self.family == "text_cnn"):
             raise ValueError("'convolution' and family: text_cnn belong together")
-        needs_words = self.fusion is not None or self.convolution is not None
+        needs_words = self.fusion_layers is not None or self.convolution is not None
         if needs_words and self.text is not None and not self.text.tuned:
             raise ValueError(f"family {self.family} reads word by word: set text.tuned to true")
         if self.image is None:
             return self
-        if self.image.grid > 1 and (self.image.tuned or self.fusion is None):
+        if self.image.grid > 1 and (self.image.tuned or self.fusion_layers is None):
             raise ValueError("image.grid is for frozen encoders of methods that read sequences: set it to 1")
-        if self.fusion is not None and not self.image.tuned and self.image.grid == 1:
+        if self.fusion_layers is not None and not self.image.tuned and self.image.grid == 1:
             raise ValueError("a frozen image is one vector and no sequence: set image.grid above 1")
         return self
 

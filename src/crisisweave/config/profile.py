@@ -169,7 +169,7 @@ def method_values(
     for layer in layers:
         if like is None and not values.get("members") and not values.get("model_of"):
             # '*' speaks to whatever a method has: a change to an encoder it lacks is not for it.
-            parts = {"text", "image", "captioner", "joint", "rationales", "fusion", "convolution"}
+            parts = {"text", "image", "captioner", "joint", "rationales", "fusion_layers", "convolution"}
             lacking = parts - set(values)
             common = layer.get("*", {})
             values = merged(values, {k: v for k, v in common.items() if k not in lacking})

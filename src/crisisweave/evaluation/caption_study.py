@@ -75,7 +75,7 @@ def caption_study(group: Group, members: Sequence[Scored], comparisons: Sequence
 
 def _reads_captions(config: MethodConfig) -> bool:
     """Text and captions with one text encoder, learned from concordant rows as they are."""
-    plain = config.model_of is None and not config.balance and config.rows == "concordant"
+    plain = config.model_of is None and not config.equal_classes and config.rows == "concordant"
     return set(config.inputs) == {"text", "caption"} and plain
 
 

@@ -43,7 +43,7 @@ def halves_of(method: MethodConfig, others: Mapping[str, MethodConfig]) -> dict[
 
 def _half(method: MethodConfig, half: str, others: Mapping[str, MethodConfig]) -> str | None:
     def fits(other: MethodConfig) -> bool:
-        same = ["balance", "rows"]
+        same = ["equal_classes", "rows"]
         same += ["captioner"] if half == "caption" else []
         encoder = "image" if half == "image" else "text"
         ours, theirs = getattr(method, encoder), getattr(other, encoder)

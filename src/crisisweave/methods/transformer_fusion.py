@@ -72,13 +72,13 @@ class TransformerFusionClassifier(Classifier):
         super().__init__()
         assert config.text is not None
         assert config.image is not None
-        assert config.fusion is not None
+        assert config.fusion_layers is not None
         self.text_branch = TextBranch(config.text, encoders)
         self.image_branch = ImageBranch(config.image, encoders)
-        width = config.fusion.width or self.text_branch.dim
+        width = config.fusion_layers.width or self.text_branch.dim
         self.text_in = _to_width(self.text_branch.dim, width)
         self.image_in = _to_width(self.image_branch.dim, width)
-        self.fusion = _layers(config.fusion, width)
+        self.fusion = _layers(config.fusion_layers, width)
         self.head = classification_head(2 * width, n_classes, config.head)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -99,8 +99,8 @@ def _to_width(dim: int, width: int) -> nn.Module:
 def _layers(config: FusionLayers, width: int) -> VanillaFusion | BottleneckFusion:
     if width % config.heads:
         raise ConfigError(
-            f"fusion: a width of {width} cannot be shared by {config.heads} heads; set fusion.heads or "
-            f"fusion.width"
+            f"fusion_layers: a width of {width} cannot be shared by {config.heads} heads; set heads or "
+            f"width"
         )
     shape = BertShape(
         vocabulary=0,

@@ -314,7 +314,7 @@ def _judge(cell: PublishedCell, run: Ours, methods: Mapping[str, MethodConfig]) 
     if not cell.train:
         return Verdict(INCOMPARABLE, "The source does not state its training rows.")
     for config in run.parts.values():
-        rows = "balanced" if config["balance"] else config["rows"]
+        rows = "balanced" if config["equal_classes"] else config["rows"]
         if rows != cell.train:
             return Verdict(INCOMPARABLE, f"Trained on {_ROWS[rows]}, the source on {_ROWS[cell.train]}.")
     backbone, settings = _differences(cell, run, methods)

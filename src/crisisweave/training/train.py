@@ -19,7 +19,7 @@ from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.lxmert import LxmertMethod
 from crisisweave.methods.registry import build_model
 from crisisweave.seeding import best_device, seed_everything
-from crisisweave.training.balance import balanced_rows
+from crisisweave.training.balanced import balanced_rows
 from crisisweave.training.captioned import captioned_rows
 from crisisweave.training.checkpoint import CACHE, Checkpoints
 from crisisweave.training.examples import Examples
@@ -94,7 +94,7 @@ def train(
             f"{sources.prepared}: split 'dev' has no labelled row, so no epoch can be chosen for "
             f"method {method.name}; give the data set a dev split"
         )
-    if method.balance:
+    if method.equal_classes:
         rows["train"] = balanced_rows(rows["train"], method.target, config.seed)
     model = build_model(method, len(config.classes))
     train_examples, dev_examples = (
