@@ -16,7 +16,11 @@ FROZEN = {**TINY_IMAGE, "tuned": False}
     ("name", "changes", "message"),
     [
         ("concat", {"fusion_layers": {}}, "'fusion_layers' and family: transformer_fusion belong together"),
-        ("transformer_fusion", {"fusion_layers": None}, "'fusion_layers' and family: transformer_fusion belong together"),
+        (
+            "transformer_fusion",
+            {"fusion_layers": None},
+            "'fusion_layers' and family: transformer_fusion belong together",
+        ),
         ("text", {"convolution": {}}, "'convolution' and family: text_cnn belong together"),
         (
             "transformer_fusion",

@@ -99,8 +99,7 @@ def _to_width(dim: int, width: int) -> nn.Module:
 def _layers(config: FusionLayers, width: int) -> VanillaFusion | BottleneckFusion:
     if width % config.heads:
         raise ConfigError(
-            f"fusion_layers: a width of {width} cannot be shared by {config.heads} heads; set heads or "
-            f"width"
+            f"fusion_layers: a width of {width} cannot be shared by {config.heads} heads; set heads or width"
         )
     shape = BertShape(
         vocabulary=0,
