@@ -174,6 +174,21 @@ def images(
 
 
 @app.command()
+def views(
+    dataset: DatasetName,
+    task: TaskName,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    data_root: DataRoot = DEFAULT_ROOT,
+) -> None:
+    """Make the two views of every row of a data set of views."""
+    from crisisweave.datasets.views import build_views
+    from crisisweave.layout import Sources
+
+    config, sources = _profile(profile).dataset(dataset), Sources(dataset, task)
+    build_views(config, task, _root(config, data_root), sources.prepared, sources.views)
+
+
+@app.command()
 def audit(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
     """Find what leaks between splits and between tasks."""
     from crisisweave.evaluation.leakage import audit as step

@@ -55,6 +55,7 @@ class Sources:
         self._patch_features = data / "patch-features" / dataset
         self._text_features = data / "text-features" / dataset / task
         self._captions = data / "captions" / dataset
+        self.views = data / "views" / dataset / task
         self._rationales = data / "rationales" / dataset / task
 
     def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:

@@ -6,9 +6,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from crisisweave.config.balance import Balance
 from crisisweave.config.strict import StrictModel
+from crisisweave.config.views import ViewEncoder
 
-Modality = Literal["text", "image", "caption"]
+Modality = Literal["text", "image", "caption", "views"]
 
 
 class Source(StrictModel):
@@ -62,6 +64,8 @@ class Training(StrictModel):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of all steps in which the learning rate rises from 0."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
+    keep: Literal["best", "last"] = "best"
+    """Which epoch: the best on dev, or the last, whatever dev says (then `patience` is not looked at)."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -131,6 +135,12 @@ class MethodConfig(StrictModel):
     joint: str | None = None
     """Name of a file in config/joint/: one encoder for text and image together, instead of one for each."""
     rationales: Rationales | None = None
+    views: ViewEncoder | None = None
+    """The encoder of each of two views, instead of text and image."""
+    fusion: Literal["concat", "sum", "gated", "film", "only_0", "only_1"] | None = None
+    """Family fusion: how the vectors of both modalities meet, or which of them is read alone."""
+    balance: Balance | None = None
+    """How the modalities are balanced in training; null: not at all, and nothing is watched."""
     masking: float = Field(default=0.0, ge=0, le=1)
     """Family joint only: share of the training rows of which a random part is hidden."""
     max_tokens: int = Field(default=128, ge=4, le=512)
@@ -170,6 +180,17 @@ class MethodConfig(StrictModel):
             raise ValueError("a 'text' encoder and the inputs text or caption belong together")
         elif (self.image is not None) != ("image" in self.inputs):
             raise ValueError("an 'image' encoder and the input image belong together")
+        if (self.views is not None) != ("views" in self.inputs) or (self.views and self.inputs != ["views"]):
+            raise ValueError("'views' and inputs: [views] belong together")
+        if (self.fusion is not None) != (self.family == "fusion"):
+            raise ValueError("'fusion' and family: fusion belong together")
+        two = self.views is not None or {"text", "image"} <= set(self.inputs)
+        if self.family == "fusion" and not two:
+            raise ValueError("family: fusion needs inputs: [views] or [text, image]")
+        if self.balance is not None and not (two and self.joint is None and self.rationales is None):
+            raise ValueError("'balance' needs a method with a branch for each of two modalities")
+        if self.balance is not None and str(self.fusion).startswith("only_"):
+            raise ValueError("one modality alone has nothing to balance: remove 'balance'")
         if self.masking and self.family != "joint":
             raise ValueError("'masking' belongs to family: joint; remove it")
         if (self.rationales is not None) != (self.family == "rationale"):

@@ -43,6 +43,7 @@ STEPS = {
     "prepare": Step(1, ("ftfy",)),
     "images": Step(1, ("imagehash", *_PIXELS)),
     "audit": Step(1),
+    "views": Step(1, ("numpy",)),
     "features": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captioner": Step(1, _LEARNING),
     "patch-features": Step(1, (*_LEARNING, *_WEIGHTS)),
@@ -68,6 +69,7 @@ FAMILY_VERSIONS = {
     "decision": 1,
     "joint": 1,
     "rationale": 1,
+    "fusion": 1,
 }
 """Method family → version: raised instead of the step's, it makes that family's runs alone stale."""
 

@@ -1,0 +1,91 @@
+"""The step `views`: the two views of every row of a prepared task, ready to be read batch by batch.
+
+The order is that of `instances.parquet`. A view is an array of bytes (N, H, W); a coloured one is another view's
+array with one colour per row, because a digit of one colour is the grey digit times that colour: 31 bytes a row
+instead of 9,408, and no rounding of colours that lie outside of what bytes can say.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crisisweave.config.dataset import DatasetConfig
+from crisisweave.datasets.cg_mnist import colours_of, draw_colours, grey_digits
+from crisisweave.datasets.loaders import dataset_folder
+from crisisweave.datasets.tables import read_instances
+from crisisweave.errors import DataError
+from crisisweave.files import atomic_path, read_json, write_bytes, write_json
+
+
+def build_views(config: DatasetConfig, task: str, data_root: Path, prepared: Path, out: Path) -> None:
+    """Write the views of a prepared task: grey.npy, colour.npy and views.json in the folder `out`.
+
+    Raises:
+        DataError: raw files are wrong, or do not belong to the prepared task.
+    """
+    colours = colours_of(config, task)
+    frame, _ = read_instances(prepared)
+    grey = grey_digits(config, task, dataset_folder(config, data_root))
+    if len(grey) != len(frame):
+        raise DataError(f"{prepared}: has {len(frame)} rows for {len(grey)} images; run `crisisweave prepare` again")
+    labels = frame["label"].cat.codes.to_numpy().astype(np.int64)
+    drawn = draw_colours(colours, labels, (frame["split"] == "test").to_numpy())
+    with atomic_path(out) as temporary:
+        _save(temporary / "grey.npy", grey)
+        _save(temporary / "colour.npy", drawn)
+        write_json(
+            temporary / "views.json",
+            {
+                "rows": len(grey),
+                "mean": colours.norm_mean,
+                "std": colours.norm_std,
+                "colour_view": colours.view,
+                "views": ["grey digit", "coloured digit" if colours.view == "digit" else "patch of colour"],
+            },
+        )
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_bytes(path, buffer.getbuffer())
+
+
+class Views:
+    """The two views of a prepared task.
+
+    Args:
+        folder: what `build_views` wrote.
+
+    Raises:
+        DataError: there are none.
+    """
+
+    def __init__(self, folder: Path):
+        if not (folder / "views.json").is_file():
+            raise DataError(f"{folder}: holds no views; run `crisisweave views` first")
+        self._about = read_json(folder / "views.json")
+        self._grey = np.load(folder / "grey.npy", mmap_mode="r")
+        self._colour = np.load(folder / "colour.npy")
+        # Pixels are bytes: their normalised values are looked up. In the coloured view black is `floor`.
+        mean, std = self._about["mean"], self._about["std"]
+        self._share = (np.arange(256) / 255).astype(np.float32)
+        self._level = ((self._share - mean) / std).astype(np.float32)
+        self._floor = np.float32((0 - mean) / std)
+
+    def __len__(self) -> int:
+        return int(self._about["rows"])
+
+    def batch(self, view: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The normalised pixels of one view: grey (B, 1, 28, 28) or colour (B, 3, 28, 28)."""
+        if view == 0:
+            return self._level[self._grey[rows]][:, None]
+        colour = self._colour[rows][:, :, None, None]
+        if self._about["colour_view"] == "plain":
+            return np.broadcast_to(colour, (*colour.shape[:2], *self._grey.shape[1:])).copy()
+        return self._floor + self._share[self._grey[rows]][:, None] * (colour - self._floor)
