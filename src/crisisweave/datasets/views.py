@@ -72,20 +72,26 @@ class Views:
         self._about = read_json(folder / "views.json")
         self._grey = np.load(folder / "grey.npy", mmap_mode="r")
         self._colour = np.load(folder / "colour.npy")
-        # Pixels are bytes: their normalised values are looked up. In the coloured view black is `floor`.
+        # A normalised grey pixel is `floor + slope · byte`; in the coloured view the slope is one per channel.
         mean, std = self._about["mean"], self._about["std"]
-        self._share = (np.arange(256) / 255).astype(np.float32)
-        self._level = ((self._share - mean) / std).astype(np.float32)
         self._floor = np.float32((0 - mean) / std)
+        self._slope = np.float32(1 / (255 * std))
 
     def __len__(self) -> int:
         return int(self._about["rows"])
 
     def batch(self, view: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The normalised pixels of one view: grey (B, 1, 28, 28) or colour (B, 3, 28, 28)."""
+        """The normalised pixels of one view: grey (B, 1, 28, 28) or colour (B, 3, 28, 28).
+
+        An image that is one colour all over is given as one pixel (B, 3, 1, 1); its encoder knows what that means.
+        """
+        pixels: NDArray[np.float32] = self._grey[rows].astype(np.float32)[:, None]
         if view == 0:
-            return self._level[self._grey[rows]][:, None]
-        colour = self._colour[rows][:, :, None, None]
-        if self._about["colour_view"] == "plain":
-            return np.broadcast_to(colour, (*colour.shape[:2], *self._grey.shape[1:])).copy()
-        return self._floor + self._share[self._grey[rows]][:, None] * (colour - self._floor)
+            pixels *= self._slope
+        else:
+            colour = self._colour[rows][:, :, None, None]
+            if self._about["colour_view"] == "plain":
+                return colour
+            pixels = pixels * ((colour - self._floor) * np.float32(1 / 255))
+        pixels += self._floor
+        return pixels

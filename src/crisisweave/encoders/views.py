@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.config.views import ViewEncoder
@@ -24,9 +25,19 @@ class Convolutions(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, channels, 28, 28) → vectors (B, dim)."""
+        """Pixels (B, channels, 28, 28) → vectors (B, dim).
+
+        One pixel (B, channels, 1, 1) stands for an image that is this colour all over. Without padding a
+        convolution of a constant is the sum of its cells times that constant, and pooling changes nothing, so
+        that the same vector is had at a hundredth of the work.
+        """
+        if pixels.shape[2:] == (1, 1):
+            colour = pixels.flatten(1)
+            x = torch.relu(F.linear(colour, self.first.weight.sum(dim=(2, 3)), self.first.bias))
+            x = torch.relu(F.linear(x, self.second.weight.sum(dim=(2, 3)), self.second.bias))
+            return x.repeat_interleave(self.dim // x.shape[1], dim=1)
         x = pixels.contiguous(memory_format=torch.channels_last)
-        x = torch.relu(nn.functional.max_pool2d(self.first(x), 2))
+        x = torch.relu(F.max_pool2d(self.first(x), 2))
         return torch.relu(self.second(x)).flatten(1)
 
 
