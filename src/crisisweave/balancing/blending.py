@@ -1,4 +1,4 @@
-"""Gradient blending (Wang, Tran and Feiszli, CVPR 2020): each modality and the fusion have a loss of their own."""
+"""Gradient blending (Wang, Tran and Feiszli, CVPR 2020): a loss for each modality beside the common one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def blend_weights(
 ) -> list[float]:
     """Weights `w_k ∝ G_k / O_k²` that sum to 1 (their proposition 1).
 
-    G is the gain in generalisation, by how much the dev loss fell; O is how much the gap between dev and train
-    loss grew. A head whose dev loss rose gets no weight; where none fell, all get the same.
+    G is the gain in generalisation, by how much the dev loss fell; O is how much the gap between dev and
+    train loss grew. A head whose dev loss rose gets no weight; where none fell, all get the same.
 
     Args:
         train_before: training loss of each head at the start of the span.
@@ -38,8 +38,8 @@ def blend_weights(
 class Blending:
     """A linear head on each modality, and the weights of all losses; the last is the method's own.
 
-    The paper measures G and O by training a copy of each head for a few epochs; here they are read from the heads
-    of the run itself, over the epochs since the last reading, which costs one pass instead of several trainings.
+    The paper measures G and O by training a copy of each head for a few epochs; here they are read from the
+    heads of the run itself, over the epochs since the last reading: one pass instead of several trainings.
     """
 
     def __init__(self, dims: Sequence[int], n_classes: int, device: torch.device):

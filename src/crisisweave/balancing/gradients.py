@@ -1,4 +1,4 @@
-"""OGM-GE (Peng et al., CVPR 2022): gradients of the dominating modality are damped, those of all get noise."""
+"""OGM-GE (Peng et al., CVPR 2022): damp the dominating modality's gradients, add noise to all."""
 
 from __future__ import annotations
 

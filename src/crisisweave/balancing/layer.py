@@ -1,7 +1,7 @@
 """Balancing as a layer over the training of any method with a branch for each modality (thesis, algorithm 2).
 
-The loop asks the balancer which rows change, lets it compute the loss and touch the gradients, and tells it when
-an epoch begins and ends. Nothing in a method knows of it.
+The loop asks the balancer which rows change, lets it compute the loss and touch the gradients, and tells it
+when an epoch begins and ends. Nothing in a method knows of it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Balancer:
         return [torch.cat(found) for found in parts]
 
     def draw(self, rows: NDArray[np.int64], step: int) -> Changes | None:
-        """The changes of a batch (algorithm 1); None in the first epoch and for methods that change no row."""
+        """The changes of a batch (algorithm 1); None in the first epoch and where no row is to change."""
         if self._config.method not in _CHANGING or self._epoch == 0:
             return None
         generator = np.random.default_rng([self._seed, self._epoch, step, _STEP])
@@ -126,7 +126,7 @@ class Balancer:
             masks = [mask.to(labels.device) for mask in kept]
         with watched(branches, masks) as seen:
             loss = self._model.loss(batch, labels, weights)
-        given = seen if masks is None else [z * mask for z, mask in zip(seen, masks, strict=True)]
+        given = seen if masks is None else [z * m for z, m in zip(seen, masks, strict=True) if m is not None]
         self.modulation.learn(given, labels)
         self._vectors = seen
         for total, z in zip(self._sums, seen, strict=True):

@@ -27,15 +27,15 @@ BATCH = 64
 
 
 def conditional_utilisation(both: float, without: float) -> float:
-    """u(m | other): the part of the accuracy that is lost without modality m; 0 where there is none to lose."""
+    """The part of the accuracy that is lost without a modality; 0 where there is none to lose."""
     return (both - without) / both if both > 0 else 0.0
 
 
 def d_util(both: float, without_0: float, without_1: float) -> float:
     """`u(m_1 | m_0) − u(m_0 | m_1)` in the thesis' notation.
 
-    Its u(m_1 | m_0) is what is lost when m_0 is zero, and its u(m_0 | m_1) when m_1 is: the value is therefore
-    positive where the model leans on modality 0, as the thesis reads its figure 5.6.
+    Its u(m_1 | m_0) is what is lost when m_0 is zero, and its u(m_0 | m_1) when m_1 is: the value is
+    therefore positive where the model leans on modality 0, as the thesis reads its figure 5.6.
 
     Args:
         both: accuracy with both modalities.
@@ -87,7 +87,7 @@ def watch_dev(
     read: Callable[[NDArray[np.int64]], Batch],
     labels: NDArray[np.int64],
 ) -> dict[str, float]:
-    """After an epoch, on dev: accuracy of each modality by its probe and inside the model, and Sim^k of each."""
+    """After an epoch, on dev: each modality's accuracy by its probe and inside the model, and its Sim^k."""
     means = balancer.means()
     record: dict[str, list[Tensor]] = {}
     truth = torch.from_numpy(labels)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def discrepancy(rho: float) -> float:
-    """How far a ratio of scores is from 1: ρ − 1 where ρ ≥ 1, 1 − 1/ρ below; `discrepancy(1/ρ) = −discrepancy(ρ)`."""
+    """How far a ratio of scores is from 1: ρ − 1 where ρ ≥ 1, 1 − 1/ρ below; odd under ρ → 1/ρ."""
     return rho - 1 if rho >= 1 else 1 - 1 / rho
 
 
@@ -28,8 +28,8 @@ def p_zero(rho: float, a: float) -> float:
 def change_probabilities(scores: Sequence[float], a: float) -> list[float]:
     """P_m of each modality from the scores S^(m): the softmax that the thesis leaves to future work (5.6).
 
-    `P = softmax(a · mean_{k≠m} discrepancy(S^(m) / S^(k)))`. Because ½ + ½ tanh(x) = 1 / (1 + e^(−2x)), this is
-    equation 5.4.3 itself for two modalities.
+    `P = softmax(a · mean_{k≠m} discrepancy(S^(m) / S^(k)))`. Because ½ + ½ tanh(x) = 1 / (1 + e^(−2x)), this
+    is equation 5.4.3 itself for two modalities.
 
     Args:
         scores: S^(m) > 0 of two or more modalities.

@@ -1,4 +1,4 @@
-"""Linear probes on what the branches give, trained apart from the model (thesis, equations 5.3.3 to 5.3.6)."""
+"""Linear probes on the branches' vectors, trained apart from the model (thesis, equations 5.3.3 to 5.3.6)."""
 
 from __future__ import annotations
 

@@ -61,9 +61,9 @@ class Prototypes:
     def loss(self, vectors: Sequence[Tensor], labels: Tensor, epoch: int) -> Tensor:
         """`α (β L⁰_PCE + γ L¹_PCE) − μ (γ H⁰ + β H¹)`, to be added to the loss (equations 9, 10 and 13).
 
-        The entropy term ends after the config's epochs. H is the mean entropy of the distribution over classes
-        by the distances to the prototypes; the paper's formula names the distance to the own class alone, of
-        which no entropy can be taken.
+        The entropy term ends after the config's epochs. H is the mean entropy of the distribution over
+        classes by the distances to the prototypes; the paper's formula names the distance to the own class
+        alone, of which no entropy can be taken.
         """
         similar = self.similarities(vectors)
         index = labels[:, None]

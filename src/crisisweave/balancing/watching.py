@@ -16,8 +16,8 @@ def watched(
 
     Args:
         branches: the branches of modality 0, 1, …
-        replace: for each branch None, or vectors (B, d) or (d,) that the rest of the method gets in their place;
-            a mask (B, 1) of booleans keeps the rows where it is true and makes the others zero.
+        replace: for each branch None, or vectors (B, d) or (d,) that the rest of the method gets instead; a
+            mask (B, 1) of booleans keeps the rows where it is true and makes the others zero.
     """
     seen: list[Tensor] = [Tensor() for _ in branches]
 

@@ -13,8 +13,8 @@ class Balance(StrictModel):
     """Balancing of the modalities in training. Modality 0 is the text (or the first view), 1 the image."""
 
     method: Literal["none", "r_sse", "d_sse", "drop", "ogm_ge", "pmr", "blending"]
-    """`none`: the modalities are only watched. `r_sse`, `d_sse`: one modality of some rows comes from a row of
-    another class, chosen at random or by who dominates. `drop`: as d_sse, but its vector becomes zero.
+    """`none`: the modalities are only watched. `r_sse`, `d_sse`: one modality of some rows comes from a row
+    of another class, chosen at random or by who dominates. `drop`: as d_sse, but its vector becomes zero.
     `ogm_ge`: gradients of the dominating modality are damped. `pmr`: the other one is pulled to its class
     prototypes. `blending`: each modality has a loss of its own."""
     p_change: float = Field(default=0.1, ge=0, le=1)

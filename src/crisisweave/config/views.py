@@ -27,7 +27,7 @@ class Colours(StrictModel):
     """Open: the mean colour of each digit, RGB."""
     norm_mean: float = 0.5
     norm_std: float = Field(default=0.5, gt=0)
-    """Open: both views are (x − mean) / std of pixels in [0, 1]; μ and σ count after that, as in the thesis."""
+    """Open: both views are (x − mean) / std of pixels in [0, 1]; μ and σ hold after that, as published."""
     clip: bool = False
     """Open: whether drawn colours are cut off at black and white."""
     seed: int = 0

@@ -98,7 +98,10 @@ def draw_colours(
     mean, std = colours.norm_mean, colours.norm_std
     centres = (np.array(colours.means, dtype=np.float64) / 255 - mean) / std
     drawn = np.empty((len(labels), 3))
-    for stream, rows, sigma in ((0, ~in_test, colours.sigma_train), (_TEST_STREAM, in_test, colours.sigma_test)):
+    for stream, rows, sigma in (
+        (0, ~in_test, colours.sigma_train),
+        (_TEST_STREAM, in_test, colours.sigma_test),
+    ):
         deviation = sigma**0.5 if colours.sigma_is == "variance" else sigma
         noise = np.random.default_rng([colours.seed, stream]).standard_normal((int(rows.sum()), 3))
         drawn[rows] = centres[labels[rows]] + deviation * noise
@@ -115,5 +118,7 @@ def colours_of(config: DatasetConfig, task_name: str) -> Colours:
     """
     colours = config.tasks[task_name].colours
     if colours is None:
-        raise ConfigError(f"data set '{config.name}', task '{task_name}': 'colours' is missing; say σ and means")
+        raise ConfigError(
+            f"data set '{config.name}', task '{task_name}': 'colours' is missing; say σ and means"
+        )
     return colours

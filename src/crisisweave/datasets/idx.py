@@ -65,5 +65,7 @@ def _content(path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); obtain it again") from error
     if len(content) > MAX_BYTES:
-        raise DataError(f"{path}: holds more than {MAX_BYTES} bytes, which no file of MNIST does; obtain it again")
+        raise DataError(
+            f"{path}: holds more than {MAX_BYTES} bytes, which no file of MNIST does; obtain it again"
+        )
     return content

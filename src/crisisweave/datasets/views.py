@@ -32,7 +32,9 @@ def build_views(config: DatasetConfig, task: str, data_root: Path, prepared: Pat
     frame, _ = read_instances(prepared)
     grey = grey_digits(config, task, dataset_folder(config, data_root))
     if len(grey) != len(frame):
-        raise DataError(f"{prepared}: has {len(frame)} rows for {len(grey)} images; run `crisisweave prepare` again")
+        raise DataError(
+            f"{prepared}: has {len(frame)} rows for {len(grey)} images; run `crisisweave prepare` again"
+        )
     labels = frame["label"].cat.codes.to_numpy().astype(np.int64)
     drawn = draw_colours(colours, labels, (frame["split"] == "test").to_numpy())
     with atomic_path(out) as temporary:
