@@ -21,8 +21,8 @@ def scores_inside(
     Where the scores are a sum of one part for each modality (concat under one linear layer, sum), its part:
     the thesis' split of the last layer. Everywhere else (gated, FiLM, attention, a hidden layer), where the
     thesis gives no rule: the whole model's scores with the vectors of all other modalities replaced by their
-    mean over training rows, so that nothing of them can tell two rows apart. Not by zero, which shuts the gate
-    and gives the fusion what it never saw in training.
+    mean over training rows, so that nothing of them can tell two rows apart. Not by zero, which shuts the
+    gate and gives the fusion what it never saw in training.
 
     Args:
         model: the method.

@@ -1,8 +1,8 @@
 """The step `views`: the two views of every row of a prepared task, ready to be read batch by batch.
 
-The order is that of `instances.parquet`. A view is an array of bytes (N, H, W); a coloured one is another view's
-array with one colour per row, because a digit of one colour is the grey digit times that colour: 31 bytes a row
-instead of 9,408, and no rounding of colours that lie outside of what bytes can say.
+The order is that of `instances.parquet`. The grey view is an array of bytes (N, 28, 28); of the coloured one
+only the colour of each row is stored, because a digit of one colour is the grey digit times that colour: 12
+bytes a row instead of 9,408, and no rounding of colours that lie outside of what bytes can say.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Views:
         self._about = read_json(folder / "views.json")
         self._grey = np.load(folder / "grey.npy", mmap_mode="r")
         self._colour = np.load(folder / "colour.npy")
-        # A normalised grey pixel is `floor + slope · byte`; in the coloured view the slope is one per channel.
+        # A normalised grey pixel is `floor + slope · byte`.
         mean, std = self._about["mean"], self._about["std"]
         self._floor = np.float32((0 - mean) / std)
         self._slope = np.float32(1 / (255 * std))
@@ -85,7 +85,8 @@ class Views:
     def batch(self, view: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The normalised pixels of one view: grey (B, 1, 28, 28) or colour (B, 3, 28, 28).
 
-        An image that is one colour all over is given as one pixel (B, 3, 1, 1); its encoder knows what that means.
+        An image that is one colour all over is given as one pixel (B, 3, 1, 1); its encoder knows what that
+        means.
         """
         pixels: NDArray[np.float32] = self._grey[rows].astype(np.float32)[:, None]
         if view == 0:

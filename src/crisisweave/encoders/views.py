@@ -13,7 +13,7 @@ class Convolutions(nn.Module):
     """Two convolutions and one max-pooling (thesis, 5.5.2), to 512 numbers at width 16 and 28 × 28 pixels.
 
     The thesis says no more of this network. The first convolution has 5 × 5 cells and stride 2, the second
-    3 × 3; the pooling lies between them: the cheapest of the forms tried, and the width of the other encoders.
+    3 × 3; the pooling lies between them: the cheapest of the forms tried, and as wide as ResNet18.
     """
 
     def __init__(self, channels: int, width: int):

@@ -79,7 +79,7 @@ class Classifier(nn.Module):
 
     @property
     def branches(self) -> tuple[nn.Module, ...]:
-        """The branches of modality 0, 1, …, each giving vectors (B, dim); empty where there are not several."""
+        """The branches of modality 0, 1, …, each giving vectors (B, dim); empty where there is one alone."""
         found = [branch for branch in (self.text_branch, self.image_branch) if branch is not None]
         return tuple(found) if len(found) > 1 else ()
 

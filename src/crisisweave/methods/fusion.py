@@ -37,7 +37,7 @@ class FusionClassifier(Classifier):
         self.view_branches = nn.ModuleDict()
         for modality in self._read:
             self._add_branch(modality, config, encoders)
-        dims = [int(branch.dim) for branch in self._branches()]
+        dims = [int(branch.dim) for branch in self._branches()]  # type: ignore[arg-type]
         self.first, self.second, self.head = _layers(self.fusion, dims, n_classes, config)
 
     def _add_branch(self, modality: int, config: MethodConfig, encoders: Encoders) -> None:

@@ -165,7 +165,7 @@ class Examples:
         Args:
             rows: (B,).
             flips: with a generator (in training) half of the images are mirrored.
-            image_rows: the images, or second views, are those of these rows (B,), where modalities are swapped.
+            image_rows: rows (B,) whose images, or second views, stand in for their own (swapped modalities).
         """
         image_rows = rows if image_rows is None else image_rows
         if self._views is not None:
