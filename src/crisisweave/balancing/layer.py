@@ -30,8 +30,8 @@ Read = Callable[[NDArray[np.int64]], Batch]
 """Rows of the training set → their batch, unchanged."""
 
 _CHANGING = ("r_sse", "d_sse", "drop")
-# Streams of random numbers of one run: of each step's changes, of R-SSE's P_m, of the rows of prototypes.
-_STEP, _EPOCH, _SUBSET = 11, 12, 13
+# Streams of random numbers of one run: of an epoch's changes, of R-SSE's P_m, of the rows of prototypes.
+_CHANGES, _EPOCH, _SUBSET = 11, 12, 13
 
 
 class Balancer:
@@ -63,7 +63,9 @@ class Balancer:
         # P_m in the coming epoch; in the first no score is known and nothing is changed.
         self.p: list[float] = [1 / len(dims)] * len(dims)
         self._epoch = 0
+        self._drawn: tuple[int, Changes] | None = None
         self._vectors: list[Tensor] = []
+        self._splits = model.split_scores([torch.zeros(1, dim, device=device) for dim in dims]) is not None
         self._means = [torch.zeros(dim, device=device) for dim in dims]
         self._sums = [torch.zeros(dim, device=device) for dim in dims]
         self._prototypes = Prototypes(dims, n_classes, config, device) if config.method == "pmr" else None
@@ -102,12 +104,19 @@ class Balancer:
         self._model.train(was_training)
         return [torch.cat(found) for found in parts]
 
-    def draw(self, rows: NDArray[np.int64], step: int) -> Changes | None:
-        """The changes of a batch (algorithm 1); None in the first epoch and where no row is to change."""
+    def draw(self, rows: NDArray[np.int64]) -> Changes | None:
+        """The changes of a batch (algorithm 1); None in the first epoch and where no row is to change.
+
+        Each row comes once in an epoch, so that the changes of all are drawn at once, which costs next to
+        nothing.
+        """
         if self._config.method not in _CHANGING or self._epoch == 0:
             return None
-        generator = np.random.default_rng([self._seed, self._epoch, step, _STEP])
-        return self._swaps.draw(rows, self.p, generator)
+        if self._drawn is None or self._drawn[0] != self._epoch:
+            generator = np.random.default_rng([self._seed, self._epoch, _CHANGES])
+            self._drawn = self._epoch, self._swaps.draw(np.arange(len(self._labels)), self.p, generator)
+        drawn = self._drawn[1]
+        return Changes(drawn.modality[rows], drawn.partner[rows])
 
     def read_rows(
         self, rows: NDArray[np.int64], changes: Changes | None
@@ -128,9 +137,11 @@ class Balancer:
             loss = self._model.loss(batch, labels, weights)
         given = seen if masks is None else [z * m for z, m in zip(seen, masks, strict=True) if m is not None]
         self.modulation.learn(given, labels)
-        self._vectors = seen
-        for total, z in zip(self._sums, seen, strict=True):
-            total += z.detach().float().sum(dim=0)
+        # Without their graph, which would live on beside that of the next batch.
+        self._vectors = [z.detach() for z in seen]
+        if not self._splits:
+            for total, z in zip(self._sums, seen, strict=True):
+                total += z.detach().float().sum(dim=0)
         if self._prototypes is not None:
             loss = loss + self._prototypes.loss(seen, labels, self._epoch)
         if self.blending is not None:
@@ -141,7 +152,7 @@ class Balancer:
         """After the backward pass: OGM-GE damps the branch that dominates and adds noise to both."""
         if self._config.method != "ogm_ge" or self._epoch >= self._config.until:
             return
-        parts = scores_inside(self._model, batch, [z.detach() for z in self._vectors], self._means)
+        parts = scores_inside(self._model, batch, self._vectors, self._means)
         index = labels[:, None]
         right = [float(part.softmax(dim=1).gather(1, index).sum()) for part in parts]
         for branch, factor in zip(self._model.branches, damping(right, self._config.alpha), strict=True):
@@ -162,7 +173,10 @@ class Balancer:
         return record
 
     def means(self) -> list[Tensor]:
-        """The mean vector (d_m,) of each modality over the last epoch; zero before the first ends."""
+        """The mean vector (d_m,) of each modality over the last epoch.
+
+        Zero before the first ends, and where the scores can be split without them.
+        """
         return self._means
 
     def estimate(self, epoch: int, read: Read, dev_read: Read, dev_labels: NDArray[np.int64]) -> None:

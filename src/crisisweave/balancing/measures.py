@@ -100,12 +100,12 @@ def watch_dev(
             with watched(model.branches) as seen, reads_of(model.head) as fused:  # type: ignore[arg-type]
                 model(batch)
             vectors = list(seen)
-            for m, (scores, probe) in enumerate(
-                zip(scores_inside(model, batch, vectors, means), balancer.modulation.probes, strict=True)
-            ):
+            inside = scores_inside(model, batch, vectors, means)
+            probed = balancer.modulation.scores(vectors)
+            for m in range(len(vectors)):
                 found = {
-                    f"dev_inside_{m}": scores.argmax(dim=1).cpu() == right,
-                    f"dev_probe_{m}": probe.scores(vectors[m]).argmax(dim=1).cpu() == right,
+                    f"dev_inside_{m}": inside[m].argmax(dim=1).cpu() == right,
+                    f"dev_probe_{m}": probed[m].argmax(dim=1).cpu() == right,
                 }
                 if len(rows) > NEIGHBOURS:
                     found[f"dev_similarity_{m}"] = neighbour_similarity(fused[0], vectors[m]).cpu()

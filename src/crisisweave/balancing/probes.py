@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,66 +11,60 @@ from torch import Tensor
 MOMENTUM = 0.9
 
 
-class Probe:
-    """A linear classifier on one modality's vectors, trained by SGD with momentum on the cross-entropy.
+class Modulation:
+    """A linear probe on each modality's vectors, and the mean S^(m) of their scores over an epoch (5.4.2).
 
-    Its gradient is written out: a graph for it would cost more than the probe itself, and the encoder's
-    gradient cannot be touched by what has none.
+    Probes are trained by SGD with momentum on the cross-entropy. The gradient is written out: a graph for it
+    would cost more than the probes themselves, and the encoder's gradient cannot be touched by what has none.
+    All probes are one tensor, zero-padded to the widest modality, so that a step costs a tenth of a
+    millisecond.
 
     Args:
-        dim: width d of the vectors.
+        dims: width of each modality's vectors.
         n_classes: C.
         lr: learning rate.
     """
 
-    def __init__(self, dim: int, n_classes: int, lr: float, device: torch.device):
+    def __init__(self, dims: Sequence[int], n_classes: int, lr: float, device: torch.device):
         # The last column is the bias. All zero: every class has the same score at first.
-        self.weight = torch.zeros(n_classes, dim + 1, device=device)
+        self.weight = torch.zeros(len(dims), n_classes, max(dims) + 1, device=device)
         self.velocity = torch.zeros_like(self.weight)
-        self._lr = lr
+        self._dims, self._lr = list(dims), lr
+        self._inputs = torch.zeros(0)
+        self.sums = torch.zeros(len(dims), device=device)
+        self.rows = 0
+
+    def _padded(self, vectors: Sequence[Tensor]) -> Tensor:
+        """Vectors with a one for the bias (M, B, max(d_m) + 1), in a buffer that is used again."""
+        n = len(vectors[0])
+        if self._inputs.shape[1:2] != (n,):
+            self._inputs = self.weight.new_zeros(len(self._dims), n, self.weight.shape[2])
+            self._inputs[:, :, -1] = 1
+        for m, z in enumerate(vectors):
+            self._inputs[m, :, : self._dims[m]] = z.detach()
+        return self._inputs
 
     @torch.no_grad()
-    def learn(self, vectors: Tensor, labels: Tensor) -> Tensor:
+    def learn(self, vectors: Sequence[Tensor], labels: Tensor) -> None:
         """Score a batch, then take one step on it.
 
         Args:
-            vectors: (B, d); taken as they are, without their graph.
+            vectors: (B, d_m) of each modality; taken as they are, without their graph.
             labels: class ids (B,).
-
-        Returns:
-            s_i, the probability of the right class before the step (B,).
         """
-        z = vectors.detach().float()
-        p = torch.addmm(self.weight[:, -1], z, self.weight[:, :-1].T).softmax(dim=1)
-        index = labels[:, None]
-        right = p.gather(1, index)[:, 0]
-        p.scatter_add_(1, index, p.new_full(index.shape, -1.0))
-        p /= len(labels)
-        self.velocity *= MOMENTUM
-        self.velocity[:, :-1].addmm_(p.T, z)
-        self.velocity[:, -1] += p.sum(dim=0)
-        self.weight -= self._lr * self.velocity
-        return right
+        z = self._padded(vectors)
+        p = torch.bmm(z, self.weight.transpose(1, 2)).softmax(dim=2)
+        index = labels[None, :, None].expand(len(p), -1, 1)
+        self.sums += p.gather(2, index).sum(dim=(1, 2))
+        self.rows += len(labels)
+        p.scatter_add_(2, index, p.new_full((1, 1, 1), -1.0).expand_as(index))
+        self.velocity.baddbmm_(p.transpose(1, 2), z, beta=MOMENTUM, alpha=1 / len(labels))
+        self.weight.add_(self.velocity, alpha=-self._lr)
 
     @torch.no_grad()
-    def scores(self, vectors: Tensor) -> Tensor:
-        """Class scores before softmax (B, C)."""
-        return torch.addmm(self.weight[:, -1], vectors.detach().float(), self.weight[:, :-1].T)
-
-
-class Modulation:
-    """The probes of all modalities, and the mean S^(m) of their scores over an epoch (5.4.2)."""
-
-    def __init__(self, dims: Sequence[int], n_classes: int, lr: float, device: torch.device):
-        self.probes = [Probe(dim, n_classes, lr, device) for dim in dims]
-        self.sums = torch.zeros(len(dims), device=device, dtype=torch.float64)
-        self.rows = 0
-
-    def learn(self, vectors: Sequence[Tensor], labels: Tensor) -> None:
-        """Score and learn a batch: the vectors (B, d) of each modality."""
-        scores = [probe.learn(z, labels).sum() for probe, z in zip(self.probes, vectors, strict=True)]
-        self.sums += torch.stack(scores).double()
-        self.rows += len(labels)
+    def scores(self, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """Class scores before softmax (B, C) of each probe."""
+        return list(torch.bmm(self._padded(vectors), self.weight.transpose(1, 2)))
 
     def close_epoch(self) -> list[float]:
         """S^(m) of each modality over the rows since the last call."""
@@ -80,21 +75,11 @@ class Modulation:
 
     def state(self) -> dict[str, object]:
         """All of it, for a checkpoint."""
-        return {
-            "weights": [probe.weight.clone() for probe in self.probes],
-            "velocities": [probe.velocity.clone() for probe in self.probes],
-            "sums": self.sums.clone(),
-            "rows": self.rows,
-        }
+        tensors = {name: getattr(self, name).clone() for name in ("weight", "velocity", "sums")}
+        return {**tensors, "rows": self.rows}
 
-    def restore(self, state: dict[str, object]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
-        for name in ("weights", "velocities"):
-            stored = state[name]
-            assert isinstance(stored, list)
-            for probe, value in zip(self.probes, stored, strict=True):
-                (probe.weight if name == "weights" else probe.velocity).copy_(value)
-        assert isinstance(state["sums"], Tensor)
-        assert isinstance(state["rows"], int)
-        self.sums.copy_(state["sums"])
+        for name in ("weight", "velocity", "sums"):
+            getattr(self, name).copy_(state[name])
         self.rows = state["rows"]

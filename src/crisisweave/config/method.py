@@ -66,8 +66,8 @@ class Training(StrictModel):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     keep: Literal["best", "last"] = "best"
     """Which epoch: the best on dev, or the last, whatever dev says (then `patience` is not looked at)."""
-    clip: float = Field(default=1.0, gt=0)
-    """Largest norm of the gradient."""
+    clip: float | None = Field(default=1.0, gt=0)
+    """Largest norm of the gradient; null: any."""
     precision: Literal["fp32", "bf16"] = "fp32"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced`: the loss of a row is weighted by n / (classes · n of its class), as counted in train."""

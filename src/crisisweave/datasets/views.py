@@ -72,7 +72,8 @@ class Views:
         if not (folder / "views.json").is_file():
             raise DataError(f"{folder}: holds no views; run `crisisweave views` first")
         self._about = read_json(folder / "views.json")
-        self._grey = np.load(folder / "grey.npy", mmap_mode="r")
+        # A plain array over the mapped file: indexing a memmap costs more than the copy itself.
+        self._grey = np.asarray(np.load(folder / "grey.npy", mmap_mode="r"))
         self._colour = np.load(folder / "colour.npy")
         # A normalised grey pixel is `floor + slope · byte`.
         mean, std = self._about["mean"], self._about["std"]

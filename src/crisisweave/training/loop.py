@@ -176,7 +176,7 @@ class _Run:
         for group, lr in zip(self.optimiser.param_groups, self.base_lrs, strict=True):
             group["lr"] = lr * scale
         flips = np.random.default_rng([self.seed, self.epoch, step])
-        changes = None if self.balancer is None else self.balancer.draw(rows, step)
+        changes = None if self.balancer is None else self.balancer.draw(rows)
         first, second = (rows, rows) if self.balancer is None else self.balancer.read_rows(rows, changes)
         batch = self.train_rows.batch(first, flips, second).to(self.device)
         labels = torch.from_numpy(self.train_rows.labels[rows]).to(self.device)
@@ -189,7 +189,8 @@ class _Run:
         loss.backward()
         if self.balancer is not None:
             self.balancer.touch_gradients(batch, labels)
-        torch.nn.utils.clip_grad_norm_(self.trainable, self.config.clip)
+        if self.config.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.trainable, self.config.clip)
         self.optimiser.step()
         self.loss_sum += loss.item() * len(rows)
         self.step = step + 1
