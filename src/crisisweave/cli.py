@@ -395,6 +395,23 @@ def predict_splits(
 
 
 @app.command()
+def balance(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+) -> None:
+    """Measure how a trained run uses each of its modalities on test."""
+    from crisisweave.layout import Sources
+    from crisisweave.training.balance import measure
+
+    run, config = _run(_profile(profile), dataset, task, method, seed)
+    _must_be_trained(config)
+    measure(run.folder, Sources(dataset, task))
+
+
+@app.command()
 def predict(
     run: Annotated[Path, typer.Option("--run", help="A run's folder, or an exported one.")],
     text: Annotated[str | None, typer.Option(help="The text of one tweet.")] = None,

@@ -7,7 +7,7 @@ from crisisweave.config.published import load_published
 from crisisweave.config.rationales import load_rationale_source, load_tagger_config
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.datasets.loaders import dataset_folder
-from crisisweave.datasets.raw import images_digest, task_digest
+from crisisweave.datasets.raw import images_digest, task_digest, view_digest
 from crisisweave.files import sha256_file
 from crisisweave.layout import image_slug, patch_slug, text_slug
 
@@ -51,6 +51,12 @@ def raw_image_digest(wildcards):
     """Which raw images are there; null for generated data, whose manifest is an input."""
     settings = PROFILE.dataset(wildcards.dataset)
     return None if settings.generated else images_digest(settings, Path(DATA_ROOT))
+
+
+def raw_views_digest(wildcards):
+    """What the given raw files of views say."""
+    settings = PROFILE.dataset(wildcards.dataset)
+    return view_digest(settings, wildcards.task, Path(DATA_ROOT))
 
 
 def dataset_config(wildcards):
@@ -402,6 +408,11 @@ def modality_inputs(settings, dataset, task):
         else:
             slug = image_slug(settings.image.name, settings.image.size)
             inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
+    if settings.views is not None:
+        folder = f"data/views/{dataset}/{task}"
+        inputs["grey_views"] = f"{folder}/grey.npy"
+        inputs["colour_views"] = f"{folder}/colour.npy"
+        inputs["views"] = f"{folder}/views.json"
     if settings.joint is not None:
         inputs["joint"] = f"data/joint/{settings.joint}/model.safetensors"
         inputs |= patch_inputs(PROFILE.joint(settings.joint).patches, dataset)

@@ -21,7 +21,7 @@ from crisisweave.balancing.probability import change_probabilities
 from crisisweave.balancing.probes import Modulation
 from crisisweave.balancing.prototypes import Prototypes
 from crisisweave.balancing.swaps import Changes, Swaps
-from crisisweave.balancing.watching import watched
+from crisisweave.balancing.watching import one_each, watched
 from crisisweave.config.balance import Balance
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.inputs import Batch
@@ -99,7 +99,7 @@ class Balancer:
             for start in range(0, len(rows), at_once):
                 with watched(self._model.branches) as seen:
                     self._model(read(rows[start : start + at_once]))
-                for found, z in zip(parts, seen, strict=True):
+                for found, z in zip(parts, one_each(seen), strict=True):
                     found.append(z.float())
         self._model.train(was_training)
         return [torch.cat(found) for found in parts]
@@ -131,11 +131,16 @@ class Balancer:
         branches = self._model.branches
         masks: list[Tensor | None] | None = None
         if changes is not None and self._config.method == "drop":
-            kept = [torch.from_numpy(changes.modality != m)[:, None] for m in range(len(branches))]
+            kept = [torch.from_numpy(changes.modality != m) for m in range(len(branches))]
             masks = [mask.to(labels.device) for mask in kept]
-        with watched(branches, masks) as seen:
+        with watched(branches, masks) as outputs:
             loss = self._model.loss(batch, labels, weights)
-        given = seen if masks is None else [z * m for z, m in zip(seen, masks, strict=True) if m is not None]
+        seen = one_each(outputs)
+        given = (
+            seen
+            if masks is None
+            else [z * m[:, None] for z, m in zip(seen, masks, strict=True) if m is not None]
+        )
         self.modulation.learn(given, labels)
         # Without their graph, which would live on beside that of the next batch.
         self._vectors = [z.detach() for z in seen]

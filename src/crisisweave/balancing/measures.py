@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crisisweave.balancing.inside import scores_inside
-from crisisweave.balancing.watching import reads_of, watched
+from crisisweave.balancing.watching import one_each, reads_of, watched
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.inputs import Batch
 
@@ -99,7 +99,7 @@ def watch_dev(
             batch, right = read(rows), truth[start : start + BATCH]
             with watched(model.branches) as seen, reads_of(model.head) as fused:  # type: ignore[arg-type]
                 model(batch)
-            vectors = list(seen)
+            vectors = one_each(seen)
             inside = scores_inside(model, batch, vectors, means)
             probed = balancer.modulation.scores(vectors)
             for m in range(len(vectors)):

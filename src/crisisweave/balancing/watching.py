@@ -17,7 +17,7 @@ def watched(
     Args:
         branches: the branches of modality 0, 1, …
         replace: for each branch None, or vectors (B, d) or (d,) that the rest of the method gets instead; a
-            mask (B, 1) of booleans keeps the rows where it is true and makes the others zero.
+            mask (B,) of booleans keeps the rows where it is true and makes the others zero.
     """
     seen: list[Tensor] = [Tensor() for _ in branches]
 
@@ -28,7 +28,7 @@ def watched(
                 return output
             if given.dtype.is_floating_point:
                 return given.to(output).expand_as(output)
-            return output * given
+            return output * given.view(-1, *[1] * (output.ndim - 1))
 
         return remember
 
@@ -39,6 +39,11 @@ def watched(
     finally:
         for handle in handles:
             handle.remove()
+
+
+def one_each(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """One vector a row (B, d) from what branches gave: sequences (B, L, d) become their mean."""
+    return [z.mean(dim=1) if z.ndim == 3 else z for z in outputs]
 
 
 @contextmanager

@@ -184,13 +184,10 @@ class MethodConfig(StrictModel):
             raise ValueError("'views' and inputs: [views] belong together")
         if (self.fusion is not None) != (self.family == "fusion"):
             raise ValueError("'fusion' and family: fusion belong together")
-        two = self.views is not None or {"text", "image"} <= set(self.inputs)
-        if self.family == "fusion" and not two:
+        if self.family == "fusion" and self.views is None and (self.text is None or self.image is None):
             raise ValueError("family: fusion needs inputs: [views] or [text, image]")
-        if self.balance is not None and not (two and self.joint is None and self.rationales is None):
-            raise ValueError("'balance' needs a method with a branch for each of two modalities")
-        if self.balance is not None and str(self.fusion).startswith("only_"):
-            raise ValueError("one modality alone has nothing to balance: remove 'balance'")
+        if self.balance is not None and not self.two_branches:
+            raise ValueError("'balance' needs a method with a branch for each of two modalities; remove it")
         if self.masking and self.family != "joint":
             raise ValueError("'masking' belongs to family: joint; remove it")
         if (self.rationales is not None) != (self.family == "rationale"):
@@ -212,6 +209,14 @@ class MethodConfig(StrictModel):
     def opens_images(self) -> bool:
         """True where the method itself reads images, as pixels, features or captions (a fusion does not)."""
         return "image" in self.inputs or self.captioner is not None
+
+    @property
+    def two_branches(self) -> bool:
+        """Whether each of two modalities has a branch of its own, so that their balance can be measured."""
+        if self.is_decision or self.joint is not None or self.rationales is not None:
+            return False
+        both = self.views is not None or (self.text is not None and self.image is not None)
+        return both and self.fusion not in ("only_0", "only_1")
 
     @property
     def scorers(self) -> list[str]:

@@ -53,6 +53,7 @@ STEPS = {
     "rationale-labels": Step(1, (*_LEARNING, *_WEIGHTS)),
     "train": Step(3, (*_LEARNING, *_WEIGHTS)),
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
+    "balance": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
     "combine": Step(3, ("numpy",)),
     "explain": Step(1, ("numpy", "captum", *_LEARNING, *_WEIGHTS)),

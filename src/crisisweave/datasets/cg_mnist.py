@@ -34,6 +34,11 @@ def table_files(config: DatasetConfig, task_name: str, folder: Path) -> dict[str
     return {split: [_path(folder, split, "labels")] for split in config.tasks[task_name].splits}
 
 
+def view_files(config: DatasetConfig, task_name: str, folder: Path) -> list[Path]:
+    """The files of images of a task, whether or not they exist."""
+    return list(dict.fromkeys(_path(folder, split, "images") for split in config.tasks[task_name].splits))
+
+
 def _labels(path: Path, task: TaskConfig) -> NDArray[np.uint8]:
     labels = read_idx(path, 1, task.content.get(path.name.removesuffix(".gz")))
     if len(labels) and labels.max() > 9:
