@@ -189,6 +189,7 @@ TINY_IMAGE = {"name": "tiny:conv", "size": 32}
 TRAINING = {"lr": 2e-3, "batch_size": 8, "epochs": 12, "patience": 12, "warmup": 0.0}
 
 
+BOTH = {"inputs": ["text", "image"], "text": TINY_TEXT, "image": TINY_IMAGE}
 JOINT = {"inputs": ["text", "image"], "joint": "toy"}
 RATIONALES = {"labels": "truth", "hidden": 8, "alpha": 1.0}
 METHODS: dict[str, dict[str, object]] = {
@@ -201,6 +202,10 @@ METHODS: dict[str, dict[str, object]] = {
         "captioner": "toy",
         "head": {"hidden": 16, "dropout": 0.1},
     },
+    "fusion": {**BOTH, "fusion": "concat"},
+    "fusion_sum": {"family": "fusion", **BOTH, "fusion": "sum"},
+    "fusion_gated": {"family": "fusion", **BOTH, "fusion": "gated"},
+    "fusion_film": {"family": "fusion", **BOTH, "fusion": "film"},
     "joint": JOINT,
     "joint_text": {"family": "joint", "inputs": ["text"], "text": TINY_TEXT, "masking": 0.5},
     "rationale": {**JOINT, "rationales": RATIONALES, "training": {**TRAINING, "lr": 5e-3}},

@@ -80,7 +80,8 @@ class Balancer:
         self._epoch = epoch
         if self._config.method == "r_sse" and epoch > 0:
             drawn = np.random.default_rng([self._seed, epoch, _EPOCH]).random(len(self.p))
-            self.p = [drawn[0], 1 - drawn[0]] if len(self.p) == 2 else list(drawn / drawn.sum())
+            shares = np.array([drawn[0], 1 - drawn[0]]) if len(drawn) == 2 else drawn / drawn.sum()
+            self.p = shares.tolist()
         if self._prototypes is not None:
             rows = self._subset(epoch)
             self._prototypes.renew(self.vectors_of(rows, read), torch.from_numpy(self._labels[rows]))
@@ -129,18 +130,14 @@ class Balancer:
     def loss(self, batch: Batch, labels: Tensor, weights: Tensor | None, changes: Changes | None) -> Tensor:
         """The loss of a batch; the probes learn from the same vectors on the side."""
         branches = self._model.branches
-        masks: list[Tensor | None] | None = None
+        masks: list[Tensor] | None = None
         if changes is not None and self._config.method == "drop":
             kept = [torch.from_numpy(changes.modality != m) for m in range(len(branches))]
             masks = [mask.to(labels.device) for mask in kept]
         with watched(branches, masks) as outputs:
             loss = self._model.loss(batch, labels, weights)
         seen = one_each(outputs)
-        given = (
-            seen
-            if masks is None
-            else [z * m[:, None] for z, m in zip(seen, masks, strict=True) if m is not None]
-        )
+        given = [z if masks is None else z * masks[m][:, None] for m, z in enumerate(seen)]
         self.modulation.learn(given, labels)
         # Without their graph, which would live on beside that of the next batch.
         self._vectors = [z.detach() for z in seen]
@@ -216,7 +213,7 @@ class Balancer:
         """All that a resumed run needs besides the seed."""
         return {
             "modulation": self.modulation.state(),
-            "p": [float(p) for p in self.p],
+            "p": list(self.p),
             "epoch": self._epoch,
             "means": [mean.clone() for mean in self._means],
             "sums": [total.clone() for total in self._sums],

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @contextmanager
 def watched(
-    branches: Sequence[nn.Module], replace: Sequence[Tensor | None] | None = None
+    branches: Sequence[nn.Module], replace: Sequence[Tensor | None] | Sequence[Tensor] | None = None
 ) -> Iterator[list[Tensor]]:
     """While it lasts, the list holds what each branch last gave (before any replacement), one entry a branch.
 

@@ -1,4 +1,4 @@
-"""The step `balance`: how a trained run with a branch for each modality uses them (thesis, 5.5.4 and 5.5.7)."""
+"""The step `balance`: how a trained run with several branches uses them (thesis, 5.5.4 and 5.5.7)."""
 
 from __future__ import annotations
 
