@@ -723,6 +723,7 @@ def report(
             for n in sorted({key[0] for key in explained})
             if configs[n].generated
         },
+        balances=[run.folder for run in resolved.runs() if resolved.method(*run[:3]).two_branches],
     )
 
 

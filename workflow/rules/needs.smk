@@ -531,6 +531,8 @@ def report_inputs(wildcards):
         "ceilings": [
             f"data/{PROFILE.dataset(n).folder}/truth/ceilings.json" for n in generated
         ],
+        "balances": [str(run.folder / "balance.json") for run in TWO_BRANCHES],
+        "balance_histories": [str(run.folder / "history.csv") for run in TWO_BRANCHES],
         **shown_rationales(),
     }
 

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import to_jsonable_python
 
 from crisisweave.config.method import MethodConfig
+from crisisweave.config.profile import method_values
 from crisisweave.config.strict import StrictModel, nearest, read_yaml, validate
 from crisisweave.errors import ConfigError
 
@@ -196,7 +197,7 @@ def _methods(names: set[str], folder: Path) -> dict[str, MethodConfig]:
     methods: dict[str, MethodConfig] = {}
     for name in sorted(names):
         file = folder / f"{name}.yaml"
-        methods[name] = validate(MethodConfig, read_yaml(file), str(file))
+        methods[name] = validate(MethodConfig, method_values(name, folder.parent), str(file))
         members = set(methods[name].members.values())
         methods.update(_methods(members - set(methods), folder))
     return methods

@@ -10,6 +10,7 @@ from crisisweave.config.published import Published
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
+from crisisweave.reporting.balance import balance_page
 from crisisweave.reporting.datasets import About, by_dataset, data_page
 from crisisweave.reporting.explained import Explained
 from crisisweave.reporting.extractors import extractor_pages
@@ -44,6 +45,7 @@ def report(
     ceilings: Mapping[str, Path] | None = None,
     explained: Mapping[Key, Explained] | None = None,
     truths: Mapping[str, Path] | None = None,
+    balances: Sequence[Path] = (),
 ) -> None:
     """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
 
@@ -64,6 +66,7 @@ def report(
         explained: rationales of the methods that give some.
         truths: data set → folder `truth/` of generated data, where it is known which words and boxes carry
             the label.
+        balances: folders of runs with several branches, measured by `balance`.
 
     Raises:
         DataError: an input is missing, a folder belongs to no data set, or `about` or
@@ -82,6 +85,7 @@ def report(
         *extractor_pages(
             rationales, results, details, sources, about, descriptions, explained or {}, truths or {}
         ),
+        *balance_page(balances, descriptions),
         *gallery_pages(details, _answers(tables), sources, about, descriptions, explained, truths),
         provenance_page(results, details["methods"]),
     ]
