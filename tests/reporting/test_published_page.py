@@ -360,4 +360,6 @@ def test_nothing_of_the_demo_stands_beside_a_published_value() -> None:
     ns = {("demo", "humanitarian"): 955, ("demo", "informative"): 1534}
     lines = list(all_lines("default.yaml", ns))
     assert not [line for line in lines if line.verdict.ours]
-    assert {line.verdict.mark for line in lines if line.cell.method} == {DATA}
+    # Methods on two views are no part of the demo.
+    of_tweets = [line for line in lines if line.cell.method and line.cell.dataset != "mnist"]
+    assert {line.verdict.mark for line in of_tweets} == {DATA}

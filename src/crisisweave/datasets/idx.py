@@ -20,8 +20,9 @@ _UINT8 = 0x08
 
 
 def find(folder: Path, name: str) -> Path:
-    """The file `name` or `name`.gz; the former where neither is there."""
-    return next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), folder / name)
+    """The file `name`.gz, as it is distributed, or `name`; the former where neither is there."""
+    packed, plain = folder / f"{name}.gz", folder / name
+    return plain if plain.is_file() and not packed.is_file() else packed
 
 
 def read_idx(path: Path, dimensions: int, sha256: str | None = None) -> NDArray[np.uint8]:

@@ -188,7 +188,7 @@ def _curves(dataset: str, task: str, records: Sequence[Record]) -> list[Figure]:
         ]
         if not rows:
             continue
-        last = max(int(row["epoch"]) for row in rows)  # type: ignore[call-overload]
+        last = max(int(row["epoch"]) for row in rows)
         figures.append(
             Figure(
                 name=stem(column.replace("_", "-"), dataset, task),
