@@ -31,6 +31,8 @@ class Modulation:
         self.velocity = torch.zeros_like(self.weight)
         self._dims, self._lr = list(dims), lr
         self._inputs = torch.zeros(0)
+        # Looked up rather than scattered, which is not deterministic on a GPU.
+        self._one_hot = torch.eye(n_classes, device=device)
         self.sums = torch.zeros(len(dims), device=device)
         self.rows = 0
 
@@ -57,7 +59,7 @@ class Modulation:
         index = labels[None, :, None].expand(len(p), -1, 1)
         self.sums += p.gather(2, index).sum(dim=(1, 2))
         self.rows += len(labels)
-        p.scatter_add_(2, index, p.new_full((1, 1, 1), -1.0).expand_as(index))
+        p -= self._one_hot[labels]
         self.velocity.baddbmm_(p.transpose(1, 2), z, beta=MOMENTUM, alpha=1 / len(labels))
         self.weight.add_(self.velocity, alpha=-self._lr)
 
