@@ -51,7 +51,7 @@ def _ogm_transcribed(
         vectors[1] @ layer.weight[:, half:].T + layer.bias / 2,
     ]
     score = [sum(torch.softmax(o, 1)[i][labels[i]] for i in range(len(labels))) for o in out]
-    ratio = float(score[0] / score[1])
+    ratio = float((score[0] / score[1]).detach())
     if ratio > 1:
         return [1 - math.tanh(alpha * ratio), 1.0]
     return [1.0, 1 - math.tanh(alpha / ratio)]
