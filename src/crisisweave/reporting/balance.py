@@ -114,14 +114,18 @@ def sentence(rows: Sequence[Record]) -> str:
         return f"No method leans on one modality: d_util is within ±{LEANS} for all of them."
     said = (
         f"{most['title']} leans on modality {0 if value > 0 else 1} the most "
-        f"(d_util {value:+.2f}, accuracy {percent(most['accuracy'][0])} %)"
+        f"(d_util {_signed(value)}, accuracy {percent(most['accuracy'][0])} %)"
     )
     if least is most:
         return f"{said}."
     return (
-        f"{said}, {least['title']} on either the least (d_util {least['d_util'][0]:+.2f}, accuracy "
+        f"{said}, {least['title']} on either the least (d_util {_signed(least['d_util'][0])}, accuracy "
         f"{percent(least['accuracy'][0])} %)."
-    ).replace("-", "−")
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _use(dataset: str, task: str, records: Sequence[Record]) -> Figure:
