@@ -17,7 +17,7 @@ ROWS = [
     {"rationales"},
     {"fetching"},
     {"methods"},
-    {"evaluation"},
+    {"balancing", "evaluation"},
     {"training"},
     {"captioning", "explaining", "pretraining"},
     {"reporting"},

@@ -175,6 +175,21 @@ def images(
 
 
 @app.command()
+def views(
+    dataset: DatasetName,
+    task: TaskName,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    data_root: DataRoot = DEFAULT_ROOT,
+) -> None:
+    """Make the two views of every row of a data set of views."""
+    from crisisweave.datasets.views import build_views
+    from crisisweave.layout import Sources
+
+    config, sources = _profile(profile).dataset(dataset), Sources(dataset, task)
+    build_views(config, task, _root(config, data_root), sources.prepared, sources.views)
+
+
+@app.command()
 def audit(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
     """Find what leaks between splits and between tasks."""
     from crisisweave.evaluation.leakage import audit as step
@@ -435,6 +450,23 @@ def predict_splits(
     run, config = _run(_profile(profile), dataset, task, method, seed)
     _must_be_trained(config)
     step(run.folder, Sources(dataset, task))
+
+
+@app.command()
+def balance(
+    dataset: DatasetName,
+    task: TaskName,
+    method: MethodName,
+    seed: Seed,
+    profile: ProfilePath = DEFAULT_PROFILE,
+) -> None:
+    """Measure how a trained run uses each of its modalities on test."""
+    from crisisweave.layout import Sources
+    from crisisweave.training.balance import measure
+
+    run, config = _run(_profile(profile), dataset, task, method, seed)
+    _must_be_trained(config)
+    measure(run.folder, Sources(dataset, task))
 
 
 @app.command()
@@ -782,6 +814,7 @@ def report(
             if configs[n].generated
         },
         baselines=resolved.config.report.baselines,
+        balances=[run.folder for run in resolved.runs() if resolved.method(*run[:3]).two_branches],
     )
 
 

@@ -70,6 +70,7 @@ class Sources:
         self._text_features = data / "text-features" / dataset / task
         self._captions = data / "captions" / dataset
         self._similarity = data / "similarity" / dataset / task
+        self.views = data / "views" / dataset / task
         self._rationales = data / "rationales" / dataset / task
 
     def image_features(self, encoder: str, size: int, grid: int = 1) -> Path:

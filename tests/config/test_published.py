@@ -109,7 +109,7 @@ def test_every_cell_of_every_table_is_there(published: Published) -> None:
         ),
         ("thesis_4.3", "CMB-CLIP_cc", "informative", "Parameter count", "112", 112, None),
         ("thesis_4.4", "Cross-Attention / Image", "humanitarian", "y_fusion ≠ y_i", "23.1% (39)", 23.1, None),
-        ("thesis_5.1", "R-SSE", "", "CG-MNIST", "88.17±4.90", 88.17, 4.90),
+        ("thesis_5.1", "R-SSE", "sigma_001", "CG-MNIST", "88.17±4.90", 88.17, 4.90),
         ("thesis_5.1", "D-SSE", "humanitarian", "Crisis-MMD / Humanitarian", "88.24±0.05", 88.24, 0.05),
         ("thesis_5.2", "CREMA-D / Sum", "", "D-SSE / Multimod.", "70.5±1.0", 70.5, 1.0),
         ("thesis_5.2", "ModelNet40 / Film", "", "R-SSE / Modal.0", "65.5±1.4", 65.5, 1.4),
@@ -206,6 +206,13 @@ def test_methods_are_named_only_where_a_file_reproduces_the_row(published: Publi
     methods = {"CMB-CLIP_cc": "cmb", "Cross-Attention": "cross_attention_densenet"}
     assert named["thesis_4.4"] == {
         row + end: methods[row] for row, half in halves.items() for end in ("", " / Text", f" / {half}")
+    }
+    assert named["thesis_5.1"] == {
+        "Modality 0": "view_0",
+        "Modality 1": "view_1",
+        "Baseline": "balance_none",
+        "R-SSE": "balance_r_sse",
+        "D-SSE": "balance_d_sse",
     }
 
 

@@ -33,7 +33,9 @@ def evaluated(method: str, seed: int) -> set[str]:
 
 def run(method: str, seed: int) -> set[str]:
     """All jobs of one trained run on the humanitarian task."""
+    measured = f"Measure the use of modalities by {method} on demo/humanitarian, seed {seed}"
     return {
+        *([measured] if method == "concat" else []),
         f"Train {method} on demo/humanitarian, seed {seed}",
         f"Predict dev and test with {method} on demo/humanitarian, seed {seed}",
         f"Transfer {method} of demo/humanitarian, seed {seed}, to demo_heldout",

@@ -63,6 +63,9 @@ EXPLAINED = [
     if PROFILE.method(r.dataset, r.task, r.method).rationales is not None
 ]
 EXPLAINED_METHODS = sorted({r.method for r in EXPLAINED})
+TWO_BRANCHES = [
+    r for r in RUNS if PROFILE.method(r.dataset, r.task, r.method).two_branches
+]
 TRANSFERS = [(run, target) for run in RUNS for target in PROFILE.transfers_of(run)]
 
 # The commands read these two from the environment: which file lists a run and where raw data lies on one

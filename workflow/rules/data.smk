@@ -75,6 +75,32 @@ rule images:
         "crisisweave images --dataset {wildcards.dataset} > {log} 2>&1"
 
 
+rule views:
+    input:
+        "data/prepared/{dataset}/{task}/instances.parquet",
+    output:
+        grey="data/views/{dataset}/{task}/grey.npy",
+        colour="data/views/{dataset}/{task}/colour.npy",
+        description="data/views/{dataset}/{task}/views.json",
+    log:
+        "logs/views/{dataset}/{task}.log",
+    benchmark:
+        "logs/views/{dataset}/{task}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1500),
+        runtime=grows(10),
+    params:
+        made_from=made_from("views", config=dataset_config, raw=raw_views_digest),
+    message:
+        "Make the views of {wildcards.dataset}/{wildcards.task}"
+    shell:
+        "crisisweave views --dataset {wildcards.dataset}"
+        " --task {wildcards.task} > {log} 2>&1"
+
+
 rule audit:
     input:
         unpack(audit_inputs),

@@ -99,6 +99,36 @@ rule read_partly:
         " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
 
 
+rule balance:
+    input:
+        unpack(run_inputs),
+        model="results/{dataset}/{task}/{method}/seed-{seed}/model.safetensors",
+        config="results/{dataset}/{task}/{method}/seed-{seed}/config.yaml",
+    output:
+        "results/{dataset}/{task}/{method}/seed-{seed}/balance.json",
+    log:
+        "logs/balance/{dataset}/{task}/{method}/seed-{seed}.log",
+    benchmark:
+        "logs/balance/{dataset}/{task}/{method}/seed-{seed}.tsv"
+    wildcard_constraints:
+        method=one_of(sorted({r.method for r in TWO_BRANCHES})),
+    conda:
+        "../../envs/environment.yaml"
+    threads: THREADS
+    resources:
+        gpu=1,
+        mem_mb=grows(3000),
+        runtime=grows(30),
+    params:
+        made_from=made_from("balance", family_version=version_of_family),
+    message:
+        "Measure the use of modalities by {wildcards.method} on {wildcards.dataset}/{wildcards.task},"
+        " seed {wildcards.seed}"
+    shell:
+        "crisisweave balance --dataset {wildcards.dataset}"
+        " --task {wildcards.task} --method {wildcards.method} --seed {wildcards.seed} > {log} 2>&1"
+
+
 rule combine:
     input:
         member_predictions,

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from crisisweave.config.source import load_source
 from crisisweave.config.strict import StrictModel, read_yaml
+from crisisweave.config.views import Colours
 from crisisweave.errors import ConfigError
 
 Split = Literal["train", "dev", "test", "heldout"]
@@ -30,6 +31,10 @@ class TaskConfig(StrictModel):
     """Raw label → class, for labels that are merged into another class; all others must be classes."""
     counts: dict[str, int] = {}
     """Official rows per split; a difference stops the run. Empty: nothing is published, nothing checked."""
+    content: dict[str, str] = {}
+    """CG-MNIST only: raw file without `.gz` → SHA-256 of its content; a difference stops."""
+    colours: Colours | None = None
+    """CG-MNIST only: how colour follows the digit."""
 
     @model_validator(mode="after")
     def _merge_ends_in_classes(self) -> TaskConfig:
@@ -47,7 +52,7 @@ class DatasetConfig(StrictModel):
     """A data set: where its files lie, under which licence, and its tasks."""
 
     name: str
-    loader: Literal["crisismmd", "humaid", "dmd"]
+    loader: Literal["crisismmd", "humaid", "dmd", "cg_mnist"]
     registry: str | None = None
     """The entry of config/sources/ that the data set comes from; null for a generated one."""
     folder: str
@@ -57,7 +62,7 @@ class DatasetConfig(StrictModel):
     """Official address."""
     citation: str
     licence: str
-    modalities: list[Literal["text", "image"]]
+    modalities: list[Literal["text", "image", "views"]]
     missing_images: Literal["stop", "drop"] = "stop"
     """What to do with a row whose image file is not there. There is no third choice."""
     held_out_events: list[str] = []

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from crisisweave.config.balance import Balance
 from crisisweave.config.regions import Lxmert, Regions
 from crisisweave.config.strict import StrictModel
+from crisisweave.config.views import ViewEncoder
 
-Modality = Literal["text", "image", "caption"]
+Modality = Literal["text", "image", "caption", "views"]
 
 
 class Source(StrictModel):
@@ -88,8 +90,10 @@ class Training(StrictModel):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of all steps in which the learning rate rises from 0."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    clip: float = Field(default=1.0, gt=0)
-    """Largest norm of the gradient."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch: the best on dev, or the last, whatever dev says (then `patience` is not looked at)."""
+    clip: float | None = Field(default=1.0, gt=0)
+    """Largest norm of the gradient; null: any."""
     precision: Literal["fp32", "bf16"] = "fp32"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced`: the loss of a row is weighted by n / (classes · n of its class), as counted in train."""
@@ -168,6 +172,12 @@ class MethodConfig(StrictModel):
     """Family transformer_fusion only: its layers."""
     convolution: Convolutions | None = None
     """Family text_cnn only: its filters."""
+    views: ViewEncoder | None = None
+    """The encoder of each of two views, instead of text and image."""
+    fusion: Literal["concat", "sum", "gated", "film", "only_0", "only_1"] | None = None
+    """Family fusion: how the vectors of both modalities meet, or which of them is read alone."""
+    balance: Balance | None = None
+    """How the modalities are balanced in training; null: not at all, and nothing is watched."""
     masking: float = Field(default=0.0, ge=0, le=1)
     """Family joint only: share of the training rows of which a random part is hidden."""
     max_tokens: int = Field(default=128, ge=4, le=512)
@@ -223,6 +233,14 @@ class MethodConfig(StrictModel):
             raise ValueError("an 'image' encoder and the input image belong together")
         if {self.lxmert is not None, self.regions is not None} != {self.family == "lxmert"}:
             raise ValueError("'lxmert', 'regions' and family: lxmert belong together")
+        if (self.views is not None) != ("views" in self.inputs) or (self.views and self.inputs != ["views"]):
+            raise ValueError("'views' and inputs: [views] belong together")
+        if (self.fusion is not None) != (self.family == "fusion"):
+            raise ValueError("'fusion' and family: fusion belong together")
+        if self.family == "fusion" and self.views is None and (self.text is None or self.image is None):
+            raise ValueError("family: fusion needs inputs: [views] or [text, image]")
+        if self.balance is not None and not self.two_branches:
+            raise ValueError("'balance' needs a method with a branch for each of two modalities; remove it")
         if self.masking and self.family != "joint":
             raise ValueError("'masking' belongs to family: joint; remove it")
         if (self.rationales is not None) != (self.family == "rationale"):
@@ -263,6 +281,14 @@ class MethodConfig(StrictModel):
     def opens_images(self) -> bool:
         """True where the method itself reads images, as pixels, features or captions (a fusion does not)."""
         return "image" in self.inputs or self.captioner is not None
+
+    @property
+    def two_branches(self) -> bool:
+        """Whether each of two modalities has a branch of its own, so that their balance can be measured."""
+        if self.is_decision or self.joint is not None or self.rationales is not None:
+            return False
+        both = self.views is not None or (self.text is not None and self.image is not None)
+        return both and self.fusion not in ("only_0", "only_1")
 
     @property
     def scorers(self) -> list[str]:

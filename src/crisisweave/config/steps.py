@@ -43,6 +43,7 @@ STEPS = {
     "prepare": Step(1, ("ftfy",)),
     "images": Step(1, ("imagehash", *_PIXELS)),
     "audit": Step(1),
+    "views": Step(1, ("numpy",)),
     "features": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captioner": Step(1, _LEARNING),
     "patch-features": Step(1, (*_LEARNING, *_WEIGHTS)),
@@ -54,6 +55,7 @@ STEPS = {
     "rationale-labels": Step(1, (*_LEARNING, *_WEIGHTS)),
     "train": Step(3, (*_LEARNING, *_WEIGHTS)),
     "predict-splits": Step(1, (*_LEARNING, *_WEIGHTS)),
+    "balance": Step(1, (*_LEARNING, *_WEIGHTS)),
     "transfer": Step(1, (*_LEARNING, *_WEIGHTS)),
     "read-partly": Step(1, (*_LEARNING, *_WEIGHTS)),
     "combine": Step(3, ("numpy",)),
@@ -77,6 +79,7 @@ FAMILY_VERSIONS = {
     "joint": 1,
     "lxmert": 1,
     "rationale": 2,
+    "fusion": 1,
 }
 """Method family → version: raised instead of the step's, it makes that family's runs alone stale."""
 

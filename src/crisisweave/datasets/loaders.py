@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crisisweave.config.dataset import DatasetConfig
 from crisisweave.config.strict import nearest
-from crisisweave.datasets import crisismmd, dmd, humaid
+from crisisweave.datasets import cg_mnist, crisismmd, dmd, humaid
 from crisisweave.datasets.tables import Instance
 from crisisweave.errors import ConfigError, DataError
 
@@ -27,6 +27,7 @@ _LOADERS = {
     "crisismmd": _Loader(crisismmd.table_files, crisismmd.read, crisismmd.listed_images),
     "humaid": _Loader(humaid.table_files, humaid.read),
     "dmd": _Loader(dmd.table_files, dmd.read),
+    "cg_mnist": _Loader(cg_mnist.table_files, cg_mnist.read),
 }
 
 

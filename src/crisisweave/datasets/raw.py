@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 
 from crisisweave.config.dataset import DatasetConfig
+from crisisweave.datasets.cg_mnist import view_files
 from crisisweave.datasets.loaders import dataset_folder, listed_images, table_files
 from crisisweave.errors import DataError
 from crisisweave.files import sha256_file
@@ -49,6 +51,25 @@ def images_digest(config: DatasetConfig, data_root: Path) -> str:
         for paths in table_files(config, task, folder).values():
             images.update(*(listed_images(config, path) for path in paths if path.is_file()))
     return _digest([[image, _size(folder / image)] for image in sorted(images)])
+
+
+def view_digest(config: DatasetConfig, task: str, data_root: Path) -> str:
+    """SHA-256 of the raw files from which the views of a task are made.
+
+    Raises:
+        DataError: a file is not there.
+    """
+    files = view_files(config, task, dataset_folder(config, data_root))
+    for path in files:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; see docs/data.md for how to obtain the data set")
+    return _digest([[path.name, _file_digest(path, path.stat().st_mtime_ns)] for path in files])
+
+
+@cache
+def _file_digest(path: Path, modified: int) -> str:
+    """The tasks of a data set of views share their files, each of which is read once."""
+    return sha256_file(path)
 
 
 def _size(path: Path) -> int | None:

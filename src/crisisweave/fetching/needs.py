@@ -12,6 +12,7 @@ from crisisweave.config.profile import Profile
 from crisisweave.config.regions import weights_of
 from crisisweave.config.source import FileCheck, Part, SourceConfig, known_sources, load_source
 from crisisweave.config.strict import nearest
+from crisisweave.datasets.cg_mnist import view_files
 from crisisweave.datasets.loaders import listed_images, table_files
 from crisisweave.encoders.names import parse
 from crisisweave.errors import ConfigError
@@ -135,6 +136,9 @@ def _parts_for(
         for split in table_files(config, task, folder).values()
         for table in split
     }
+    if "views" in config.modalities:
+        made_from = [file for task in tasks for file in view_files(config, task, folder)]
+        tables |= {file.relative_to(folder).as_posix() for file in made_from}
     given = {place for part in source.parts for c in part.checks() for place in (c.path, c.alternative)}
     if lacking := sorted(tables - given):
         raise ConfigError(

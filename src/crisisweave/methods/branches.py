@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.config.method import EncoderUse, Head
@@ -78,6 +81,26 @@ class ImageBranch(nn.Module):
             assert self.frozen is not None
             return after_mean(self.frozen(batch.image))
         return self.encoder.sequence(batch.image)
+
+
+def split_linear(head: nn.Module, vectors: Sequence[Tensor]) -> list[Tensor] | None:
+    """Each vector's part of the scores of one linear layer over all of them side by side (thesis, 5.5.4).
+
+    The weights are split by columns and the bias in equal parts, so that the parts sum to the scores.
+
+    Args:
+        head: dropout and a linear layer, as `classification_head` makes it.
+        vectors: (B, d_m) of each modality.
+
+    Returns:
+        Scores (B, C) of each modality; None where the head has a hidden layer and cannot be split.
+    """
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+    if len(layers) != 1:
+        return None
+    weights = layers[0].weight.split([z.shape[1] for z in vectors], dim=1)
+    bias = layers[0].bias / len(vectors)
+    return [F.linear(z, weight, bias) for z, weight in zip(vectors, weights, strict=True)]
 
 
 def classification_head(dim: int, n_classes: int, head: Head) -> nn.Sequential:

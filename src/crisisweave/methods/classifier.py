@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -84,6 +84,20 @@ class Classifier(nn.Module):
         assert self.image_branch is not None
         vector: Tensor = self.image_branch(batch)
         return vector
+
+    @property
+    def branches(self) -> tuple[nn.Module, ...]:
+        """The branches of modality 0, 1, …, each giving vectors (B, dim); empty where there is one alone."""
+        found = [branch for branch in (self.text_branch, self.image_branch) if branch is not None]
+        return tuple(found) if len(found) > 1 else ()
+
+    def split_scores(self, vectors: Sequence[Tensor]) -> list[Tensor] | None:
+        """Each modality's part of the scores, where the fusion is a sum of such parts; else None.
+
+        Args:
+            vectors: of the branches (B, d_m).
+        """
+        return None
 
     def stored_state(self) -> dict[str, Tensor]:
         """What a checkpoint holds: trained parameters and buffers.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.encoders.provider import Encoders
-from crisisweave.methods.branches import ImageBranch, TextBranch, classification_head
+from crisisweave.methods.branches import ImageBranch, TextBranch, classification_head, split_linear
 from crisisweave.methods.classifier import Classifier
 from crisisweave.methods.inputs import Batch
 
@@ -29,6 +31,10 @@ class ConcatClassifier(Classifier):
         fused = torch.cat([self.text_vector(batch), self.image_vector(batch)], dim=1)
         scores: Tensor = self.head(fused)
         return scores
+
+    def split_scores(self, vectors: Sequence[Tensor]) -> list[Tensor] | None:
+        """Both parts of the linear layer."""
+        return split_linear(self.head, vectors)
 
 
 build = ConcatClassifier

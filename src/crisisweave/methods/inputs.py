@@ -13,6 +13,9 @@ from crisisweave.encoders.text import Tokens
 class Batch(NamedTuple):
     """One batch; what a method does not read is None.
 
+    Where a row has two views instead of text and image, `text` holds the first (B, C, H, W) and `image` the
+    second.
+
     Attributes:
         text: tokens, each (B, L), or the frozen encoder's vectors (B, d).
         image: pixels (B, S, S, 3) uint8, the frozen encoder's vectors (B, d), or those of patches (B, P, d);

@@ -11,6 +11,7 @@ from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.progress import track
 from crisisweave.reporting.against import against_file, against_pages, compared
+from crisisweave.reporting.balance import balance_page
 from crisisweave.reporting.datasets import About, by_dataset, data_page
 from crisisweave.reporting.explained import Explained
 from crisisweave.reporting.extractors import extractor_pages
@@ -48,6 +49,7 @@ def report(
     explained: Mapping[Key, Explained] | None = None,
     truths: Mapping[str, Path] | None = None,
     baselines: Mapping[str, Sequence[str]] | None = None,
+    balances: Sequence[Path] = (),
 ) -> None:
     """Write `index.html` and the folder `pages/`: `data-<dataset>.html`, `style.css`, `images/`, `tables/`.
 
@@ -70,6 +72,7 @@ def report(
         truths: data set → folder `truth/` of generated data, where it is known which words and boxes carry
             the label.
         baselines: method → those beside which its successes and failures are shown.
+        balances: folders of runs with several branches, measured by `balance`.
 
     Raises:
         DataError: an input is missing, a folder belongs to no data set, or `about` or
@@ -88,6 +91,7 @@ def report(
         *extractor_pages(
             rationales, results, details, sources, about, descriptions, explained or {}, truths or {}
         ),
+        *balance_page(balances, descriptions),
     ]
     answers = _answers(tables)
     galleries = gallery_pages(details, answers, sources, about, descriptions, explained, truths)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.datasets.text import model_words
+from crisisweave.datasets.views import Views
 from crisisweave.encoders.features import read_features
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.region_rows import RegionRows
@@ -62,7 +63,10 @@ class Examples:
         self._store: ImageStore | None = None
         self._rows: NDArray[np.int64] | None = None
         self._flip = False
-        if model.joint is not None:
+        self._views: Views | None = None
+        if config.views is not None:
+            self._read_views(sources)
+        elif model.joint is not None:
             self._read_joint(model.joint, config, sources)
         elif model.lxmert is not None:
             words = [model_words(text) for text in self.frame["text"]]
@@ -166,10 +170,34 @@ class Examples:
             features = read_features(sources.patch_features(patches), len(store.index), "patch-features")
             self._image_features = torch.from_numpy(features[rows])
 
-    def batch(self, rows: NDArray[np.int64], flips: np.random.Generator | None = None) -> Batch:
-        """The inputs of `rows`; with a generator (in training) half of the images are mirrored."""
+    def _read_views(self, sources: Sources) -> None:
+        self._views = Views(sources.views)
+        order = pd.read_parquet(sources.prepared / "instances.parquet", columns=["instance_id"])
+        if len(order) != len(self._views):
+            raise DataError(f"{sources.views}: belongs to other rows; run `crisisweave views` again")
+        self._rows = pd.Index(order["instance_id"]).get_indexer(self.frame["instance_id"])
+
+    def batch(
+        self,
+        rows: NDArray[np.int64],
+        flips: np.random.Generator | None = None,
+        image_rows: NDArray[np.int64] | None = None,
+    ) -> Batch:
+        """The inputs of `rows`.
+
+        Args:
+            rows: (B,).
+            flips: with a generator (in training) half of the images are mirrored.
+            image_rows: rows (B,) whose images, or second views, stand in for their own (swapped modalities).
+        """
+        image_rows = rows if image_rows is None else image_rows
+        if self._views is not None:
+            assert self._rows is not None
+            first = self._views.batch(0, self._rows[rows])
+            second = self._views.batch(1, self._rows[image_rows])
+            return Batch(torch.from_numpy(first), torch.from_numpy(second))
         text = self._text_batch(rows)
-        return Batch(text, self._image_batch(rows, flips), self._gold_batch(rows, text))
+        return Batch(text, self._image_batch(image_rows, flips), self._gold_batch(rows, text))
 
     def _gold_batch(self, rows: NDArray[np.int64], text: Tokens | Tensor | None) -> Tensor | None:
         if self._gold is None:

@@ -16,6 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crisisweave.balancing.layer import Balancer
+from crisisweave.balancing.measures import watch_dev
+from crisisweave.config.balance import Balance
 from crisisweave.config.method import Training
 from crisisweave.evaluation.metrics import confusion_counts, summarise
 from crisisweave.methods.classifier import Classifier
@@ -102,11 +105,18 @@ class _Run:
         config: Training,
         seed: int,
         device: torch.device,
+        balance: Balance | None,
     ):
         self.model = model.to(device)
         self.train_rows, self.dev_rows = train, dev
         self.n_classes, self.config, self.seed, self.device = n_classes, config, seed, device
         self.optimiser = build_optimiser(model, config)
+        self.balancer: Balancer | None = None
+        if balance is not None:
+            self.balancer = Balancer(model, balance, train.labels, n_classes, seed, device)
+            if own := self.balancer.parameters():
+                lr = config.lr if config.head_lr is None else config.head_lr
+                self.optimiser.add_param_group({"params": own, "lr": lr, "weight_decay": 0.0})
         self.base_lrs = [group["lr"] for group in self.optimiser.param_groups]
         weights = class_weights(train.labels, n_classes, config.class_weights)
         self.weights = None if weights is None else weights.to(device)
@@ -133,6 +143,7 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+            "balance": None if self.balancer is None else self.balancer.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -141,6 +152,8 @@ class _Run:
         self.best_epoch, self.best_score = state["best_epoch"], state["best_score"]
         self.model.load_state_dict(state["model"], strict=False)
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.balancer is not None:
+            self.balancer.restore(state["balance"])
         torch.set_rng_state(state["random"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state_all(state["random_cuda"])
@@ -163,13 +176,21 @@ class _Run:
         for group, lr in zip(self.optimiser.param_groups, self.base_lrs, strict=True):
             group["lr"] = lr * scale
         flips = np.random.default_rng([self.seed, self.epoch, step])
-        batch = self.train_rows.batch(rows, flips).to(self.device)
+        changes = None if self.balancer is None else self.balancer.draw(rows)
+        first, second = (rows, rows) if self.balancer is None else self.balancer.read_rows(rows, changes)
+        batch = self.train_rows.batch(first, flips, second).to(self.device)
         labels = torch.from_numpy(self.train_rows.labels[rows]).to(self.device)
         with precision(self.device, self.config.precision):
-            loss = self.model.loss(batch, labels, self.weights)
+            if self.balancer is None:
+                loss = self.model.loss(batch, labels, self.weights)
+            else:
+                loss = self.balancer.loss(batch, labels, self.weights, changes)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.trainable, self.config.clip)
+        if self.balancer is not None:
+            self.balancer.touch_gradients(batch, labels)
+        if self.config.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.trainable, self.config.clip)
         self.optimiser.step()
         self.loss_sum += loss.item() * len(rows)
         self.step = step + 1
@@ -186,6 +207,27 @@ class _Run:
         self.model.train(was_training)
         return scores
 
+    def begin_epoch(self) -> None:
+        """Tell the balancer, where there is one, unless the epoch goes on from a checkpoint."""
+        if self.balancer is not None and self.step == 0:
+            self.balancer.begin_epoch(self.epoch, self.read_train)
+
+    def read_train(self, rows: NDArray[np.int64]) -> Batch:
+        """Training rows as they are."""
+        return self.train_rows.batch(rows).to(self.device)
+
+    def read_dev(self, rows: NDArray[np.int64]) -> Batch:
+        """Dev rows as they are."""
+        return self.dev_rows.batch(rows).to(self.device)
+
+    def balance_of_epoch(self) -> dict[str, float]:
+        """The history's columns on balance."""
+        if self.balancer is None:
+            return {}
+        columns = self.balancer.close_epoch(len(self.train_rows))
+        self.balancer.estimate(self.epoch, self.read_train, self.read_dev, self.dev_rows.labels)
+        return {**columns, **watch_dev(self.model, self.balancer, self.read_dev, self.dev_rows.labels)}
+
     def close_epoch(self) -> None:
         """Score dev, keep the epoch if it is the best, and go on to the next."""
         predicted = probabilities(self.model, self.dev_rows, self.device)
@@ -200,8 +242,9 @@ class _Run:
         }
         own = self.settle_on_dev()
         score = self.model.dev_score(row[f"dev_{self.config.select_on}"], own)
-        self.history.append({**row, **{f"dev_{name}": value for name, value in own.items()}})
-        if score > self.best_score:
+        row |= {f"dev_{name}": value for name, value in own.items()}
+        self.history.append({**row, **self.balance_of_epoch()})
+        if score > self.best_score or self.config.keep == "last":
             self.best_score, self.best_epoch = score, self.epoch
             self.best = {k: v.detach().cpu().clone() for k, v in self.model.stored_state().items()}
         self.epoch, self.step, self.loss_sum = self.epoch + 1, 0, 0.0
@@ -222,6 +265,7 @@ def fit(
     device: torch.device,
     checkpoints: Checkpoints,
     meter: Meter,
+    balance: Balance | None = None,
 ) -> Outcome:
     """Train a method and give back its best epoch on dev.
 
@@ -235,14 +279,16 @@ def fit(
         device: where to train.
         checkpoints: a run that was killed goes on from there and ends with the same numbers.
         meter: of the run; checkpoints carry what it has measured.
+        balance: how the modalities are balanced, if they are.
     """
-    run = _Run(model, train, dev, n_classes, config, seed, device)
+    run = _Run(model, train, dev, n_classes, config, seed, device, balance)
     state = checkpoints.load()
     if state is not None:
         run.restore(state)
         meter.resume(state["spent"])
     while not run.finished():
         model.train()
+        run.begin_epoch()
         title = f"epoch {run.epoch + 1}/{config.epochs}"
         for step, rows in track(run.batches(), title, total=run.steps_per_epoch - run.step):
             run.learn(step, rows)

@@ -20,6 +20,8 @@ def data_digest(run: RunConfig, sources: Sources) -> str:
     """SHA-256 over the files that a run's numbers depend on."""
     config, joint = run.method, run.joint
     files = [sources.prepared / "instances.parquet"]
+    if config.views is not None:
+        files += [sources.views / name for name in ("views.json", "grey.npy", "colour.npy")]
     if config.image is not None:
         files.append(sources.images / "index.parquet")
         if not config.image.tuned:

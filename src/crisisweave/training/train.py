@@ -130,6 +130,7 @@ def train(
             device,
             checkpoints,
             meter,
+            method.balance,
         )
         model.load_state_dict(outcome.state, strict=False)
         if checkpoints is not stores[-1]:
