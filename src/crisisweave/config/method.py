@@ -284,8 +284,13 @@ class MethodConfig(StrictModel):
 
     @property
     def two_branches(self) -> bool:
-        """Whether each of two modalities has a branch of its own, so that their balance can be measured."""
+        """Whether each of two modalities has a branch of its own, so that their balance can be measured.
+
+        Where sequences of both meet, no branch gives a vector.
+        """
         if self.is_decision or self.joint is not None or self.rationales is not None:
+            return False
+        if self.fusion_layers is not None or self.captioner is not None:
             return False
         both = self.views is not None or (self.text is not None and self.image is not None)
         return both and self.fusion not in ("only_0", "only_1")

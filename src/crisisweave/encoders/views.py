@@ -22,7 +22,7 @@ class Convolutions(nn.Module):
         self.second = nn.Conv2d(width, 2 * width, 3)
         self.dim = 2 * width * 4 * 4
         # Faster by a quarter on a CPU, same values.
-        self.to(memory_format=torch.channels_last)
+        nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels (B, channels, 28, 28) → vectors (B, dim).
