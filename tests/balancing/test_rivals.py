@@ -109,7 +109,7 @@ def _pmr_transcribed(z: list[Tensor], c: list[Tensor], y: Tensor, alpha: float, 
             [torch.stack([torch.sqrt(((zm[i] - cm[j]) ** 2).sum()) for j in range(k)]) for i in range(n)]
         )
         p.append(torch.exp(-distances) / torch.exp(-distances).sum(dim=1, keepdim=True))
-    rho = sum(float(p[0][i, y[i]]) for i in range(n)) / sum(float(p[1][i, y[i]]) for i in range(n))
+    rho = sum(p[0][i, y[i]].item() for i in range(n)) / sum(p[1][i, y[i]].item() for i in range(n))
     beta = min(max(1 / rho - 1, 0), 1) if rho < 1 else 0.0
     gamma = 0.0 if rho < 1 else min(max(rho - 1, 0), 1)
     pce = [-sum(torch.log(pm[i, y[i]]) for i in range(n)) / n for pm in p]
