@@ -17,6 +17,7 @@ import json, sys
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 prepare_torchvision()
 import numpy as np
+from pathlib import Path
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertTokenizerFast, DetrConfig, DetrForObjectDetection, DetrImageProcessorPil

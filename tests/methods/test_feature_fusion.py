@@ -165,5 +165,7 @@ def test_an_image_reaches_the_text_through_the_bottleneck_alone() -> None:
 
 def test_heads_that_do_not_share_the_width_are_explained() -> None:
     method = tiny_method("transformer_fusion", fusion_layers={"heads": 12})
-    with pytest.raises(ConfigError, match=r"a width of 64 cannot be shared by 12 heads; set fusion\.heads"):
+    with pytest.raises(
+        ConfigError, match=r"a width of 64 cannot be shared by 12 heads; set fusion_layers\.heads"
+    ):
         build_model(method, 2)

@@ -99,7 +99,8 @@ def _to_width(dim: int, width: int) -> nn.Module:
 def _layers(config: FusionLayers, width: int) -> VanillaFusion | BottleneckFusion:
     if width % config.heads:
         raise ConfigError(
-            f"fusion_layers: a width of {width} cannot be shared by {config.heads} heads; set heads or width"
+            f"a width of {width} cannot be shared by {config.heads} heads; set fusion_layers.heads or "
+            f"fusion_layers.width"
         )
     shape = BertShape(
         vocabulary=0,
