@@ -42,6 +42,6 @@ lock:
 
 # What the workflow made; data/raw is left alone.
 clean:
-	rm -rf data/demo data/prepared data/images data/audit data/features data/text-features data/patch-features data/region-features
+	rm -rf data/demo data/prepared data/images data/audit data/features data/text-features data/patch-features data/region-features data/views
 	rm -rf data/captioners data/captions data/similarity data/joint data/taggers data/rationales results logs .cache .snakemake
 	find reports -mindepth 1 ! -name README.md -delete

@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 from checkout import Checkout, job_counts
+from small_digits import small_views, write_digits
 from small_tagger import TABLE, small_tagger, write_table
 
 # One method for each way through the workflow: a tuned and a frozen text encoder, a frozen image encoder,
-# captions, a fusion of decisions, a joint encoder with rationales that a tagger made, a transfer.
+# captions, also read in part, a fusion of decisions, a joint encoder with rationales that a tagger made,
+# regions of images, two views of digits, a transfer.
 PROFILE = {
     "name": "offline",
     "threads": 1,
@@ -29,6 +31,11 @@ PROFILE = {
         },
         **{name: {"training": {"lr": 1e-3, "epochs": 1}} for name in ("text", "image", "concat", "cmb")},
         "concat": {"text": {"tuned": False}, "training": {"lr": 1e-3, "epochs": 1}},
+        "lxmert": {
+            "lxmert": {"hub": None, "language": "tiny:bert", "relation_layers": 1, "cross_layers": 1},
+            "regions": {"detector": "tiny:detr", "boxes": 4, "size": 32, "width": 16},
+            "training": {"lr": 1e-3, "epochs": 1},
+        },
         "vilt": {"joint": "demo_vilt", "training": {"lr": 1e-3, "epochs": 1}},
         "rationale_transfer": {
             "joint": "demo_vilt",
@@ -52,14 +59,22 @@ PROFILE = {
             "decoding": {"method": "greedy", "candidates": 1, "max_tokens": 8},
         }
     },
+    "similarity": {"scorer": "demo_captions", "tasks": {"demo": "humanitarian_all"}},
     "experiments": [
         {
             "dataset": "demo",
             "task": "humanitarian",
-            "methods": ["decision_mean", "concat", "cmb", "rationale_transfer"],
+            "methods": ["decision_mean", "concat", "cmb", "cmb_text", "lxmert", "rationale_transfer"],
             "seeds": [1],
             "transfers": ["demo_heldout"],
-        }
+        },
+        {
+            "dataset": "cg_mnist",
+            "task": "sigma_001",
+            "methods": ["balance_none"],
+            "seeds": [1],
+            "override": {"balance_none": {"training": {"epochs": 1}}},
+        },
     ],
 }
 
@@ -99,6 +114,8 @@ def test_every_rule_runs_without_a_network(tmp_path: Path) -> None:
     (checkout.folder / "config" / "rationales" / "small_tagger.yaml").write_text(source)
     (checkout.folder / "data" / "raw").mkdir(parents=True)
     write_table(checkout.folder / "data" / "raw" / TABLE)
+    write_digits(checkout.folder / "data" / "raw" / "mnist")
+    small_views(checkout.folder / "config" / "datasets" / "cg_mnist.yaml")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = str(listening.getsockname()[1])
         outside = subprocess.run(

@@ -44,7 +44,8 @@ def test_a_family_belongs_to_the_steps_that_build_methods(checkout: Checkout) ->
     with checkout.edited("src/crisisweave/methods/concat.py", "return ", "return not "):
         said = _said(checkout)[1]
     steps = {line.split(":")[0] for line in said.splitlines() if "methods.concat" in line}
-    assert steps == {"train", "predict-splits", "transfer", "explain", "evaluate-rationales"}
+    scored = {"predict-splits", "read-partly", "transfer", "balance"}
+    assert steps == {"train", *scored, "explain", "evaluate-rationales"}
 
 
 def test_words_for_the_reader_need_no_decision(checkout: Checkout) -> None:

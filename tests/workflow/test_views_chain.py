@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import struct
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from checkout import Checkout, job_counts
 from crisisweave.files import read_json
+from small_digits import small_views, write_digits
 
 PROFILE = {
     "name": "views",
@@ -29,31 +27,13 @@ PROFILE = {
 }
 
 
-def _write_digits(folder: Path) -> None:
-    """1,600 training rows and 200 test rows; a digit is a bright bar at its own height."""
-    folder.mkdir(parents=True)
-    for name, n in (("train", 1600), ("t10k", 200)):
-        labels = np.arange(n, dtype=np.uint8) % 10
-        images = np.random.default_rng(n).integers(0, 60, (n, 28, 28)).astype(np.uint8)
-        for image, label in zip(images, labels, strict=True):
-            image[2 * label + 3 : 2 * label + 5, 4:24] = 240
-        for part, array in (("images-idx3", images), ("labels-idx1", labels)):
-            head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-            (folder / f"{name}-{part}-ubyte.gz").write_bytes(gzip.compress(head + array.tobytes(), mtime=0))
-
-
 @pytest.mark.slow
 def test_views_are_made_trained_on_measured_and_reported(tmp_path: Path) -> None:
     checkout = Checkout.copy(tmp_path / "project", "views")
     config = checkout.folder / "config"
     (config / "views.yaml").write_text(yaml.safe_dump(PROFILE))
-    file = config / "datasets" / "cg_mnist.yaml"
-    values = yaml.safe_load(file.read_text())
-    for task in values["tasks"].values():
-        del task["content"], task["counts"]
-    values["tasks"]["sigma_001"]["colours"]["sigma_train"] = 0.0125
-    file.write_text(yaml.safe_dump(values))
-    _write_digits(tmp_path / "raw" / "mnist")
+    small_views(config / "datasets" / "cg_mnist.yaml")
+    write_digits(tmp_path / "raw" / "mnist")
     given = ("--config", f"data_root={tmp_path / 'raw'}")
 
     checkout.run(*given)

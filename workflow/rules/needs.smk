@@ -753,6 +753,14 @@ TEXT_ENCODINGS = [
     f"data/text-features/{n}/{task}/{slug}/features.npy"
     for n, task, slug in TEXT_FEATURES
 ]
+VIEWS = [
+    f"data/views/{dataset}/{task}/views.json"
+    for dataset, task in dict.fromkeys(
+        (r.dataset, r.task)
+        for r in RUNS
+        if PROFILE.method(r.dataset, r.task, r.method).views is not None
+    )
+]
 CAPTIONS = [
     f"data/captions/{n}/{captioner}/captions.json"
     for n in PROFILE.datasets()

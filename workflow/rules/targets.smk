@@ -20,6 +20,7 @@ rule encode_all:
         PATCH_ENCODINGS,
         REGION_ENCODINGS,
         TEXT_ENCODINGS,
+        VIEWS,
 
 
 rule caption_all:
