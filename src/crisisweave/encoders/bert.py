@@ -97,6 +97,31 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor
     return (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(dim=-1)
 
 
+class ContextAttention(nn.Module):
+    """Multi-head attention of states to others, a context, added to them and normalised."""
+
+    def __init__(self, shape: BertShape):
+        super().__init__()
+        self.heads, self.attention_dropout = shape.heads, shape.dropout
+        self.query = nn.Linear(shape.dim, shape.dim)
+        self.key_value = nn.Linear(shape.dim, 2 * shape.dim)
+        self.output = nn.Linear(shape.dim, shape.dim)
+        self.norm = nn.LayerNorm(shape.dim, eps=shape.eps)
+        self.dropout = nn.Dropout(shape.dropout)
+
+    def forward(self, states: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """States (B, L, d), context (B, C, d), its mask (B, 1, 1, C) or None → states (B, L, d)."""
+        batch, length, dim = states.shape
+        width = dim // self.heads
+        query = self.query(states).view(batch, length, self.heads, width).transpose(1, 2)
+        key, value = self.key_value(context).view(batch, -1, 2, self.heads, width).permute(2, 0, 3, 1, 4)
+        dropout = self.attention_dropout if self.training else 0.0
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        mixed = self.output(seen.transpose(1, 2).reshape(batch, length, dim))
+        normed: Tensor = self.norm(states + self.dropout(mixed))
+        return normed
+
+
 class Bert(nn.Module):
     """A BERT encoder without its pooler: token ids → token states."""
 

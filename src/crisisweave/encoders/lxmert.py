@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.encoders import bert
@@ -32,34 +31,18 @@ class CrossLayer(nn.Module):
 
     def __init__(self, shape: BertShape, with_regions: bool):
         super().__init__()
-        self.heads, self.dropout_rate = shape.heads, shape.dropout
         # The two directions share one set of weights, as in the original.
-        self.query = nn.Linear(shape.dim, shape.dim)
-        self.key_value = nn.Linear(shape.dim, 2 * shape.dim)
-        self.output = nn.Linear(shape.dim, shape.dim)
-        self.norm = nn.LayerNorm(shape.dim, eps=shape.eps)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.attention = bert.ContextAttention(shape)
         self.language = bert.Layer(shape)
         self.vision = bert.Layer(shape) if with_regions else None
 
     def forward(self, words: Tensor, regions: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Words (B, L, d), regions (B, R, d), mask of the words (B, 1, 1, L) or None → the same shapes."""
         # Both directions start from the states before this layer.
-        seeing = self._attend(words, regions, None)
+        seeing = self.attention(words, regions)
         if self.vision is not None:
-            regions = self.vision(self._attend(regions, words, mask), None)
+            regions = self.vision(self.attention(regions, words, mask), None)
         return self.language(seeing, mask), regions
-
-    def _attend(self, states: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
-        batch, length, dim = states.shape
-        width = dim // self.heads
-        query = self.query(states).view(batch, length, self.heads, width).transpose(1, 2)
-        key, value = self.key_value(context).view(batch, -1, 2, self.heads, width).permute(2, 0, 3, 1, 4)
-        dropout = self.dropout_rate if self.training else 0.0
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-        mixed = self.output(attended.transpose(1, 2).reshape(batch, length, dim))
-        normed: Tensor = self.norm(states + self.dropout(mixed))
-        return normed
 
 
 class Lxmert(nn.Module):
@@ -124,10 +107,10 @@ def from_transformers(weights: dict[str, Tensor], shape: LxmertShape) -> dict[st
     for i in range(shape.cross_layers):
         old, new = f"encoder.x_layers.{i}", f"cross.{i}"
         attention = f"{old}.visual_attention.att"
-        renamed |= _linear(weights, f"{attention}.query", f"{new}.query")
-        renamed |= _joined(weights, attention, ("key", "value"), f"{new}.key_value")
-        renamed |= _linear(weights, f"{old}.visual_attention.output.dense", f"{new}.output")
-        renamed |= _linear(weights, f"{old}.visual_attention.output.LayerNorm", f"{new}.norm")
+        renamed |= _linear(weights, f"{attention}.query", f"{new}.attention.query")
+        renamed |= _joined(weights, attention, ("key", "value"), f"{new}.attention.key_value")
+        renamed |= _linear(weights, f"{old}.visual_attention.output.dense", f"{new}.attention.output")
+        renamed |= _linear(weights, f"{old}.visual_attention.output.LayerNorm", f"{new}.attention.norm")
         for theirs, side in (("lang", "language"), ("visn", "vision")):
             if side == "language" or i < shape.cross_layers - 1:
                 parts = (f"{old}.{theirs}_self_att", f"{old}.{theirs}_inter", f"{old}.{theirs}_output")

@@ -15,11 +15,10 @@ import copy
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.config.method import MethodConfig
-from crisisweave.encoders.bert import Bert, BertShape, Layer, from_transformers, initialise
+from crisisweave.encoders.bert import Bert, BertShape, ContextAttention, Layer, from_transformers, initialise
 from crisisweave.encoders.provider import Encoders
 from crisisweave.encoders.text import HubNetwork, TextEncoder, Tokens, pool
 from crisisweave.errors import ConfigError
@@ -132,39 +131,13 @@ class TranslatorLayer(nn.Module):
     def __init__(self, layer: Layer, shape: BertShape):
         super().__init__()
         self.layer = layer
-        self.to_image = ImageAttention(shape)
+        self.to_image = ContextAttention(shape).apply(initialise)
 
     def forward(self, states: Tensor, visible: Tensor, memory: Tensor) -> Tensor:
         """States (B, L, d), visible (B, 1, L, L), image (B, P, d) → states (B, L, d)."""
         attended = self.to_image(self.layer.attend(states, visible), memory)
         fed: Tensor = self.layer.feed(attended)
         return fed
-
-
-class ImageAttention(nn.Module):
-    """Multi-head attention of tokens to the parts of an image, added and normalised."""
-
-    def __init__(self, shape: BertShape):
-        super().__init__()
-        self.heads, self.attention_dropout = shape.heads, shape.dropout
-        self.query = nn.Linear(shape.dim, shape.dim)
-        self.key_value = nn.Linear(shape.dim, 2 * shape.dim)
-        self.output = nn.Linear(shape.dim, shape.dim)
-        self.norm = nn.LayerNorm(shape.dim, eps=shape.eps)
-        self.dropout = nn.Dropout(shape.dropout)
-        self.apply(initialise)
-
-    def forward(self, states: Tensor, memory: Tensor) -> Tensor:
-        """States (B, L, d), image (B, P, d) → states (B, L, d)."""
-        batch, length, dim = states.shape
-        width = dim // self.heads
-        query = self.query(states).view(batch, length, self.heads, width).transpose(1, 2)
-        key, value = self.key_value(memory).view(batch, -1, 2, self.heads, width).permute(2, 0, 3, 1, 4)
-        dropped = self.attention_dropout if self.training else 0.0
-        seen = F.scaled_dot_product_attention(query, key, value, dropout_p=dropped)
-        seen = self.output(seen.transpose(1, 2).reshape(batch, length, dim))
-        normed: Tensor = self.norm(states + self.dropout(seen))
-        return normed
 
 
 def parts(pairs: Tokens) -> tuple[Tensor, Tensor, Tensor, Tensor]:
