@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from made_up_methods import method
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.run import RunConfig, write_run_config
@@ -16,18 +16,6 @@ from crisisweave.evaluation.scored import Group, Scored
 
 CLASSES = ("calm", "flood")
 GROUP = Group("demo", "harm", "", "test")
-
-
-def method(name: str, inputs: list[str], **values: Any) -> MethodConfig:
-    given: dict[str, Any] = {"training": {"lr": 1.0, "batch_size": 8, "epochs": 1}}
-    if {"text", "caption"} & set(inputs):
-        given["text"] = {"name": "tiny:bert"}
-    if "image" in inputs:
-        given["image"] = {"name": "tiny:conv"}
-    if "caption" in inputs:
-        given["captioner"] = "one"
-    given |= {"family": "any", "title": "T", "idea": "I", "source": {"document": "D", "section": "1"}}
-    return MethodConfig.model_validate({"name": name, "inputs": inputs, **given, **values})
 
 
 def decision(name: str, **members: str) -> MethodConfig:
