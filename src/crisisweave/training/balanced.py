@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pandas as pd
+
+from crisisweave.seeding import draw_key
 
 
 def balanced_rows(rows: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
@@ -18,7 +18,7 @@ def balanced_rows(rows: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
         target: the column of the label.
         seed: of the run.
     """
-    drawn = rows["instance_id"].map(lambda name: hashlib.sha256(f"{seed} {name}".encode()).hexdigest())
+    drawn = rows["instance_id"].map(lambda name: draw_key(seed, name))
     labels = rows[target].astype(str)
     place = drawn.groupby(labels).rank(method="first")
     return rows[place <= labels.value_counts().min()]

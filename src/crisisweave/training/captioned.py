@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from crisisweave.encoders.text import TextEncoder, TokenLists
+from crisisweave.seeding import draw_key
 
 
 def captioned_rows(rows: pd.DataFrame, share: float, seed: int) -> NDArray[np.bool_] | None:
@@ -19,14 +18,10 @@ def captioned_rows(rows: pd.DataFrame, share: float, seed: int) -> NDArray[np.bo
     if share == 1:
         return None
     names = rows["instance_id"].tolist()
-    drawn = sorted(range(len(names)), key=lambda i: _drawn(names[i], seed))
+    drawn = sorted(range(len(names)), key=lambda i: draw_key(seed, f"caption {names[i]}"))
     keeps = np.zeros(len(names), dtype=bool)
     keeps[drawn[: round(share * len(names))]] = True
     return keeps
-
-
-def _drawn(name: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed} caption {name}".encode()).hexdigest()
 
 
 def tweets_and_captions(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from crisisweave.config.run import RunConfig
 from crisisweave.layout import Sources
 from crisisweave.rationales.labels import gold_words, read_labels
+from crisisweave.seeding import draw_key
 
 
 def training_gold(
@@ -42,10 +41,6 @@ def training_gold(
         return {}
     gold = gold_words(labels, texts, str(path))
     tweets = dict(zip(rows["instance_id"], rows["tweet_id"], strict=True))
-    annotated = sorted({tweets[name] for name in gold}, key=lambda tweet: _drawn(tweet, config.seed))
+    annotated = sorted({tweets[name] for name in gold}, key=lambda tweet: draw_key(config.seed, tweet))
     chosen = set(annotated[: max(1, round(settings.share * len(annotated)))])
     return {name: selected for name, selected in gold.items() if tweets[name] in chosen}
-
-
-def _drawn(tweet: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed} {tweet}".encode()).hexdigest()
