@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from crisisweave.captioning.tokenizer import decode
 from crisisweave.config.captioner import CaptionerConfig, Decoding
+from crisisweave.encoders.hub_cache import from_hub_cache
 from crisisweave.encoders.names import parse
-from crisisweave.encoders.text import missing_from_hub
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import WeightsError
 
@@ -65,20 +65,18 @@ def load_generator(config: CaptionerConfig) -> tuple[GeneratorCaptioner, Tokeniz
     prepare_torchvision()
     from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
-    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-    try:
+    with from_hub_cache(name) as where:
         channels = AutoImageProcessor.from_pretrained(name.model, **where)
         tokenizer = AutoTokenizer.from_pretrained(name.model, use_fast=True, **where)
-        model = AutoModelForImageTextToText.from_pretrained(
-            name.model, use_safetensors=True, dtype=dtype, **where
-        )
-    except OSError as error:
-        raise missing_from_hub(name) from error
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(
-            f"captioner {config.name}: {name} writes no captions of images ({reason})"
-        ) from error
+        try:
+            model = AutoModelForImageTextToText.from_pretrained(
+                name.model, use_safetensors=True, dtype=dtype, **where
+            )
+        except ValueError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WeightsError(
+                f"captioner {config.name}: {name} writes no captions of images ({reason})"
+            ) from error
     written = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     return GeneratorCaptioner(model, channels.image_mean, channels.image_std).eval(), written

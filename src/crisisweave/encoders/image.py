@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from crisisweave.encoders import packages
 from crisisweave.encoders.clip import clip_model
+from crisisweave.encoders.hub_cache import from_hub_cache
 from crisisweave.encoders.image_encoder import HALF, ImageEncoder, Normalisation, Views
 from crisisweave.encoders.names import EncoderName, parse
-from crisisweave.encoders.text import missing_from_hub
 from crisisweave.encoders.tiny_image import TinyConvNet, TinyVit
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import ConfigError, WeightsError
@@ -145,13 +145,10 @@ def _hub(name: EncoderName) -> ImageEncoder:
     prepare_torchvision()
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
-    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
-    try:
+    with from_hub_cache(name) as where:
         config = AutoConfig.from_pretrained(name.model, **where)
         processor = AutoImageProcessor.from_pretrained(name.model, **where)
         model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
-    except OSError as error:
-        raise missing_from_hub(name) from error
     network = FirstToken(model)
     channels = Normalisation(tuple(processor.image_mean), tuple(processor.image_std))
     return ImageEncoder(network, config.hidden_size, channels, Views(tokens=network.tokens))

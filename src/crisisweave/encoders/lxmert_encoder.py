@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from crisisweave.config.regions import Lxmert as LxmertConfig
 from crisisweave.config.regions import Regions
 from crisisweave.encoders.bert import Bert, BertShape
+from crisisweave.encoders.hub_cache import from_hub_cache
 from crisisweave.encoders.lxmert import Lxmert, LxmertShape, from_transformers
 from crisisweave.encoders.names import parse
 from crisisweave.encoders.standardise import Standardise
-from crisisweave.encoders.text import TokenLists, Tokens, load_text_encoder, missing_from_hub, token_lists
+from crisisweave.encoders.text import TokenLists, Tokens, load_text_encoder, token_lists
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import ConfigError, WeightsError
 
@@ -81,12 +82,9 @@ def _published(config: LxmertConfig, regions: Regions) -> LxmertEncoder:
     prepare_torchvision()
     from transformers import AutoTokenizer, LxmertModel
 
-    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
-    try:
+    with from_hub_cache(name) as where:
         model = LxmertModel.from_pretrained(name.model, use_safetensors=True, **where)
         tokenizer = AutoTokenizer.from_pretrained(name.model, use_fast=True, **where)
-    except OSError as error:
-        raise missing_from_hub(name) from error
     shape = shape_of(model.config)
     if shape.region_dim != regions.width:
         raise ConfigError(

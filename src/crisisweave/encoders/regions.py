@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crisisweave.config.regions import TINY_DETECTOR, Regions
+from crisisweave.encoders.hub_cache import from_hub_cache
 from crisisweave.encoders.image_encoder import Normalisation
 from crisisweave.encoders.names import parse
-from crisisweave.encoders.text import missing_from_hub
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import ConfigError
 
@@ -168,12 +168,9 @@ def _published(regions: Regions) -> RegionDetector:
     prepare_torchvision()
     from transformers import AutoImageProcessor, DetrForObjectDetection
 
-    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
-    try:
+    with from_hub_cache(name) as where:
         processor = AutoImageProcessor.from_pretrained(name.model, **where)
         model = DetrForObjectDetection.from_pretrained(name.model, use_safetensors=True, **where)
-    except OSError as error:
-        raise missing_from_hub(name) from error
     return RegionDetector(model, Normalisation(tuple(processor.image_mean), tuple(processor.image_std)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 from crisisweave.encoders import packages
 from crisisweave.encoders.bert import Bert, BertShape, from_transformers
 from crisisweave.encoders.clip import ClipText, clip_model, clip_tokenizer
+from crisisweave.encoders.hub_cache import from_hub_cache
 from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
-from crisisweave.errors import ConfigError, WeightsError
+from crisisweave.errors import ConfigError
 
 MINILM = BertShape(vocabulary=30522, dim=384, layers=6, heads=12, intermediate=1536)
 # Small enough to train from nothing in seconds; reads MiniLM's vocabulary.
@@ -264,8 +264,7 @@ def _hub(name: EncoderName) -> TextEncoder:
     prepare_torchvision()
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
-    try:
+    with from_hub_cache(name) as where:
         config = AutoConfig.from_pretrained(name.model, **where)
         tokenizer = AutoTokenizer.from_pretrained(
             name.model,
@@ -275,24 +274,8 @@ def _hub(name: EncoderName) -> TextEncoder:
             **where,
         )
         model = AutoModel.from_pretrained(name.model, use_safetensors=True, **where)
-    except OSError as error:
-        raise missing_from_hub(name) from error
     # Unused heads would be trained by nothing and stored for nothing.
     model.pooler = None
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     types = getattr(config, "type_vocab_size", 1)
     return TextEncoder(HubNetwork(model, types), backend, config.hidden_size, types)
-
-
-def missing_from_hub(name: EncoderName) -> WeightsError:
-    """The error for a hub model that is not in the local cache (steps never download)."""
-    return WeightsError(
-        f"encoder '{name}' is not in this machine's model cache ({_cache_folder()}); on a machine with "
-        f"internet run 'crisisweave fetch' with the same profile"
-    )
-
-
-def _cache_folder() -> Path:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    return Path(HF_HUB_CACHE)

@@ -8,10 +8,10 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from crisisweave.config.joint import JointConfig
+from crisisweave.encoders.hub_cache import from_hub_cache
 from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.joint_folder import save_joint
 from crisisweave.encoders.names import parse
-from crisisweave.encoders.text import missing_from_hub
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.encoders.vilt import Vilt, ViltShape, from_transformers
 from crisisweave.errors import ConfigError
@@ -30,12 +30,9 @@ def import_hub(config: JointConfig, out: Path) -> None:
     prepare_torchvision()
     from transformers import AutoTokenizer, ViltModel
 
-    where: dict[str, Any] = {"revision": name.detail, "local_files_only": True}
-    try:
+    with from_hub_cache(name) as where:
         model = ViltModel.from_pretrained(name.model, use_safetensors=True, **where)
         tokenizer = AutoTokenizer.from_pretrained(name.model, use_fast=True, **where)
-    except OSError as error:
-        raise missing_from_hub(name) from error
     made: Any = model.config
     if (made.image_size, made.patch_size) != (config.patches.size, config.patches.patch):
         raise ConfigError(
