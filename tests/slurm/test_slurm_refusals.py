@@ -25,7 +25,7 @@ COMMANDS = SimpleNamespace(**runpy.run_path(str(ROOT / "workflow/cluster.py")))
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("gpu_partition: gpu ", "gpu_partition: gpus ", "rule captioner (--partition=gpus --gres=gpu:1"),
+        ("gpu_partition: gpu ", "gpu_partition: gpus ", "rule balance (--partition=gpus --gres=gpu:1"),
         ("cpu_partition: cpu ", "cpu_partition: long ", "rules aggregate, report (--partition=long"),
         ("gres: gpu ", "gres: tpu ", "Invalid generic resource (gres) specification"),
         ("gres: gpu ", "gres: gpu:a100 ", "Requested node configuration is not available"),

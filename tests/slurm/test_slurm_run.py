@@ -13,7 +13,14 @@ from checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-ON_GPU = ("rule_features", "rule_captioner", "rule_captions", "rule_train", "rule_infer")
+ON_GPU = (
+    "rule_balance",
+    "rule_captioner",
+    "rule_captions",
+    "rule_features",
+    "rule_infer",
+    "rule_train",
+)
 
 
 @pytest.fixture(scope="module")
