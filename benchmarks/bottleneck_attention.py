@@ -1,6 +1,6 @@
 """Bottleneck attention against vanilla attention: the fusion layers alone, growing sequences. Prints JSON.
 
-    python benchmarks/bottleneck.py [--repeats 3]
+    python benchmarks/bottleneck_attention.py [--repeats 3]
 
 The thesis' fusion: four layers of BERT-base's shape, with or without four shared tokens, on states of text
 and image as the encoders leave them. A layer of bottleneck attention is one transformer layer for each
