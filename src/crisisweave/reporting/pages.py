@@ -91,7 +91,7 @@ def report(
         *extractor_pages(
             rationales, results, details, sources, about, descriptions, explained or {}, truths or {}
         ),
-        *balance_page(balances, descriptions),
+        *balance_page(balances, descriptions, results, details, about, published),
     ]
     answers = _answers(tables)
     galleries = gallery_pages(details, answers, sources, about, descriptions, explained, truths)

@@ -16,6 +16,7 @@ from typing import Any
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.profile import flat
 from crisisweave.config.published import (
+    BOUNDS,
     COMPARABLE,
     SHARES,
     UNCLEAR,
@@ -299,6 +300,8 @@ def _judge(cell: PublishedCell, run: Ours, methods: Mapping[str, MethodConfig]) 
         return Verdict(
             INCOMPARABLE, f"The source does not say how its {cell.metric} averages over the classes."
         )
+    if cell.metric in BOUNDS:
+        return Verdict(INCOMPARABLE, "A bound, not a score: the page on balance says whether ours keeps it.")
     if cell.metric not in (*COMPARABLE, *SHARES):
         return Verdict(INCOMPARABLE, "No score of our tables.")
     if cell.metric in SHARES and _score(cell) not in run.scores:
