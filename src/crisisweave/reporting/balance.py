@@ -60,7 +60,15 @@ def balance_page(
         return []
     records = [_read(run) for run in sorted(runs)]
     sections = [
-        _section(dataset, task, list(group), descriptions, tables, configs_of(details, dataset, task))
+        _section(
+            dataset,
+            task,
+            list(group),
+            descriptions,
+            tables,
+            configs_of(details, dataset, task),
+            task in about[dataset].colours,
+        )
         for (dataset, task), group in groupby(records, key=lambda r: (r["dataset"], r["task"]))
     ]
     biases = [
@@ -137,11 +145,12 @@ def _section(
     descriptions: Mapping[Key, Description],
     tables: Mapping[str, Any],
     configs: Mapping[str, Record],
+    coloured: bool,
 ) -> Record:
     methods = ordered(list(dict.fromkeys(record["method"] for record in records)), configs)
     records = sorted(records, key=lambda record: (methods.index(record["method"]), record["seed"]))
     for record in records:
-        record["names"] = modality_names(configs[record["method"]], len(record["inside"]))
+        record["names"] = modality_names(configs[record["method"]], len(record["inside"]), coloured)
     rows = {
         method: _row(method, list(group), descriptions[dataset, task, method].title)
         for method, group in groupby(records, key=lambda record: record["method"])

@@ -15,6 +15,15 @@ Record = dict[str, Any]
 
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 2], [1, 3], [10, 4], [3, 6]]
 """Line styles beside the colours `SERIES`, so that no line is told by colour alone."""
+LINES: Record = {
+    "title": None,
+    "orient": "top",
+    "symbolType": "stroke",
+    "symbolOpacity": 1,
+    "symbolStrokeWidth": 2,
+    "symbolSize": 400,
+}
+"""A legend that shows the lines themselves."""
 _BIN = 0.05
 # What a figure shows by epoch: file, figure of the thesis, title, unit of the axis, factor, column of both
 # modalities together, column of each (`{}` stands for its number).
@@ -159,7 +168,12 @@ def _histogram(
                     {
                         "mark": {"type": "bar", "opacity": 0.75},
                         "encoding": {
-                            "x": {**x, "field": "d_util", "bin": {"step": _BIN}},
+                            "x": {
+                                **x,
+                                "field": "d_util",
+                                "bin": {"step": _BIN},
+                                "axis": {"values": [-1, -0.5, 0, 0.5, 1], "format": "~g", "grid": False},
+                            },
                             "y": {
                                 "aggregate": "count",
                                 "type": "quantitative",
@@ -225,7 +239,7 @@ def _curve(
     domain = list(dict.fromkeys(row["of"] for row in rows))
     methods = list(dict.fromkeys(row["method"] for row in rows))
     last = max(int(row["epoch"]) for row in rows)
-    marks: Record = {"field": "of", "type": "nominal", "legend": {"title": None, "orient": "top"}}
+    marks: Record = {"field": "of", "type": "nominal", "legend": LINES}
     y = {"type": "quantitative", "title": unit, "scale": {"zero": False}}
     return Figure(
         name=stem(name, dataset, task),

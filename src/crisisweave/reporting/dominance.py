@@ -40,10 +40,10 @@ def kinship(config: Mapping[str, Any]) -> str:
     return json.dumps({k: v for k, v in settings.items() if k not in _NOT_KIN}, sort_keys=True)
 
 
-def modality_names(config: Mapping[str, Any], n: int) -> list[str]:
-    """How sentences call a method's n modalities."""
+def modality_names(config: Mapping[str, Any], n: int, coloured: bool = False) -> list[str]:
+    """How sentences call a method's n modalities; `coloured`: the views of CG-MNIST."""
     if config.get("views") is not None:
-        return [f"view {m}" for m in range(n)]
+        return ["grey", "colour"] if coloured and n == 2 else [f"view {m}" for m in range(n)]
     if n == 2:
         return ["text", "image"]
     inputs = list(config["inputs"])
@@ -107,7 +107,7 @@ def says_alone(row: Record) -> str:
         for name, inside in zip(row["names"], row["inside"], strict=True)
     ]
     return (
-        f"{row['title']} leans on {on} ({_measure(row)}); {', '.join(parts)}, all together "
+        f"{row['title']} leans on {on} ({_measure(row)}); {', '.join(parts)}, {_all(row)} "
         f"{percent(row['accuracy'][0])}\u00a0%{_better_without(row)}."
     )
 
@@ -115,14 +115,18 @@ def says_alone(row: Record) -> str:
 def says_change(before: Record, after: Record) -> str:
     """One sentence on what balancing changes: who leads, and what each modality says alone."""
     parts = [
-        f"{name} {percent(new[0])}\u00a0% instead of {percent(old[0])}\u00a0%"
+        f"{name} has {percent(new[0])}\u00a0% instead of {percent(old[0])}\u00a0%"
         for name, old, new in zip(after["names"], before["inside"], after["inside"], strict=True)
     ]
     return (
-        f"{after['title']}: {_lean_changes(before, after)}; alone inside the model, {', '.join(parts)}, and "
-        f"all together {percent(after['accuracy'][0])}\u00a0% instead of "
+        f"{after['title']}: {_lean_changes(before, after)}; alone inside the model {', '.join(parts)}; "
+        f"{_all(after)} have {percent(after['accuracy'][0])}\u00a0% instead of "
         f"{percent(before['accuracy'][0])}\u00a0%{_better_without(after)}."
     )
+
+
+def _all(row: Record) -> str:
+    return "both together" if len(row["names"]) == 2 else "all together"
 
 
 def _lean_changes(before: Record, after: Record) -> str:
@@ -157,7 +161,7 @@ def _better_without(row: Record) -> str:
         for name, without in zip(row["names"], row["without"], strict=True)
         if without[0] > row["accuracy"][0]
     ]
-    return f" (more is right when one is left out: {', '.join(found)})" if found else ""
+    return f" (more than together: {', '.join(found)})" if found else ""
 
 
 def finding(rows: Sequence[Record]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from crisisweave.config.published import BOUNDS, Published, PublishedCell
 from crisisweave.config.views import Colours
-from crisisweave.reporting.balance_figures import DASHES
+from crisisweave.reporting.balance_figures import DASHES, LINES
 from crisisweave.reporting.dominance import KINDS, kind_of, kinship, ordered
 from crisisweave.reporting.figures import PAPER, SERIES, SOFT, Figure
 from crisisweave.reporting.numbers import several
@@ -85,7 +85,7 @@ def _swaps(
         if len({configs[method]["balance"][setting] for method in methods}) < 2:
             continue
         balance = configs[methods[0]]["balance"]
-        label = f"{KINDS[balance['method']]}, {fixed} {balance[fixed]:g}"
+        label = f"{KINDS[balance['method']]}, {fixed.capitalize()} {balance[fixed]:g}"
         rows += [
             {
                 "line": label,
@@ -111,7 +111,7 @@ def _swaps(
         "field": "line",
         "type": "nominal",
         "scale": {"domain": lines, "range": SERIES[: len(lines)]},
-        "legend": {"title": None, "orient": "top"},
+        "legend": LINES,
     }
     dash = {**colour, "scale": {"domain": lines, "range": DASHES[: len(lines)]}}
     return Figure(
@@ -119,7 +119,7 @@ def _swaps(
         title=f"{title}; the dashed line is no balancing",
         alt=(
             f"{several(len(drawn), 'value')}; the highest accuracy, {best['mean']:.1f} %, is that of "
-            f"{setting} {best['value']:g}."
+            f"{setting.capitalize()} {best['value']:g}."
         ),
         spec={
             "height": 260,
@@ -127,8 +127,13 @@ def _swaps(
                 "x": {
                     "field": "value",
                     "type": "quantitative",
-                    "title": setting,
-                    "axis": {"values": sorted({row["value"] for row in drawn}), "grid": False},
+                    "title": setting.capitalize(),
+                    "scale": {"padding": 12, "nice": False},
+                    "axis": {
+                        "values": sorted({row["value"] for row in drawn}),
+                        "labelExpr": "'' + datum.value",  # a format would round to the step of the axis
+                        "grid": False,
+                    },
                 }
             },
             "layer": [
@@ -178,8 +183,8 @@ def bias_figures(
     scores: Scores,
     configs: Mapping[str, Record],
     published: Published,
-) -> list[tuple[Figure, list[str]]]:
-    """Figure 5.5 for each set of tasks that differ in σ_train alone, with what becomes of published bounds.
+) -> list[tuple[Figure, list[Record]]]:
+    """Figure 5.5 for each set of tasks that differ in σ_train alone, with published values beside.
 
     Args:
         dataset: of the runs.
@@ -208,7 +213,7 @@ def _bias(
     scores: Scores,
     configs: Mapping[str, Record],
     published: Published,
-) -> tuple[Figure, list[str]] | None:
+) -> tuple[Figure, list[Record]] | None:
     by_method: dict[str, list[str]] = {}
     for task, method in scores:
         if task in sigmas:
@@ -254,7 +259,7 @@ def _bias(
     title = f"Figure 5.5: accuracy on test by σ_train on {dataset}; hollow marks are published"
     return Figure(
         name, title, f"Accuracy by σ_train, {low:g} to {high:g}: {ends}.", _bias_spec(rows, lines), rows
-    ), (_kept(cells, rows))
+    ), (_beside(cells, rows))
 
 
 def _row(method: str, task: str, sigma: float | None, what: str, spread: Record) -> Record:
@@ -270,24 +275,19 @@ def _of_cell(cell: PublishedCell) -> Record:
     return {"mean": cell.value, "low": ends[0], "high": ends[1], "seeds": cell.runs}
 
 
-def _kept(cells: Sequence[PublishedCell], rows: Sequence[Record]) -> list[str]:
-    """A sentence for each published bound, and each published value: what ours is beside it."""
+def _beside(cells: Sequence[PublishedCell], rows: Sequence[Record]) -> list[Record]:
+    """Every published value and bound on tasks and methods of the figure, with what ours is there."""
     ours = {(row["method"], row["task"]): row for row in rows if row["what"] == OURS}
-    said = []
+    found = []
     for cell in cells:
         row = ours.get((cell.method, cell.task))
-        if row is None or row["sigma_train"] is None or cell.metric not in ("accuracy", *BOUNDS):
+        if row is None or cell.metric not in ("accuracy", *BOUNDS):
             continue
         assert cell.value is not None
-        text = (
-            f"{cell.method} at σ_train {row['sigma_train']:g}: published {cell.printed} ({cell.place}), "
-            f"ours {row['mean']:.1f} %"
-        )
-        if cell.metric in BOUNDS:
-            above = cell.metric == "accuracy_above"
-            text += ", as published" if (row["mean"] > cell.value) == above else ", not as published"
-        said.append(f"{text}.")
-    return said
+        difference = (row["mean"] - cell.value) / 100
+        kept = None if cell.metric == "accuracy" else (difference > 0) == (cell.metric == "accuracy_above")
+        found.append({**row, "cell": cell, "difference": difference, "kept": kept})
+    return found
 
 
 def _bias_spec(rows: Sequence[Record], lines: Sequence[str]) -> Record:
@@ -299,7 +299,7 @@ def _bias_spec(rows: Sequence[Record], lines: Sequence[str]) -> Record:
         "type": "nominal",
         "sort": list(lines),
         "scale": {"domain": list(lines), "range": [SERIES[i % len(SERIES)] for i in range(len(lines))]},
-        "legend": {"title": None, "orient": "top", "columns": 3},
+        "legend": {**LINES, "columns": 2},
     }
     dash = {
         **colour,
@@ -309,7 +309,7 @@ def _bias_spec(rows: Sequence[Record], lines: Sequence[str]) -> Record:
         "field": "what",
         "type": "nominal",
         "scale": {"domain": what, "range": [_WHAT[name] for name in what]},
-        "legend": {"title": None, "orient": "top", "columns": 2},
+        "legend": None,
     }
     on_axis = "datum.sigma_train != null"
     ours = f"{on_axis} && datum.what == '{OURS}'"
@@ -340,7 +340,12 @@ def _bias_spec(rows: Sequence[Record], lines: Sequence[str]) -> Record:
             {
                 "transform": [{"filter": on_axis}],
                 "mark": {"type": "point", "size": 80, "strokeWidth": 2, "opacity": 1, "tooltip": True},
-                "encoding": {"y": {**y, "field": "mean"}, "stroke": colour, "shape": shape, "fill": filled},
+                "encoding": {
+                    "y": {**y, "field": "mean"},
+                    "stroke": {**colour, "legend": None},
+                    "shape": shape,
+                    "fill": filled,
+                },
             },
         ],
     }
