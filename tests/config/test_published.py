@@ -23,6 +23,7 @@ CELLS = {
     "thesis_5.1": 5 * 5,
     "thesis_5.2": 10 * 9,
     "thesis_5.3": 7 * 3,
+    "thesis_figure_5.5": 2 + 5,  # both ends without balancing, the bound of D-SSE at each σ
     "thesis_6.3": 2 * 4,
     "thesis_6.4": 3,
     "secondary": 4 * 2 + 4 * 2 + 2,
