@@ -31,9 +31,11 @@ SHARES = ("right_share", "wrong_share")
 """Of the rows on which one modality alone is right (`details.json`, `one_half_right`)."""
 BOUNDS = ("accuracy_above", "accuracy_below")
 """An accuracy of which the source says only that it lies above or below a value."""
+INSIDE = ("inside_0", "inside_1")
+"""Accuracies of one modality alone inside the model (`balance.json`)."""
 UNCLEAR = ("recall", "precision", "f1", "unstated")
 """Scores of which the source does not say how they average over classes, or what they are."""
-_PERCENT = (*COMPARABLE, *BOUNDS, *UNCLEAR, "right_share", "wrong_share", "alignment", "gain")
+_PERCENT = (*COMPARABLE, *BOUNDS, *INSIDE, *UNCLEAR, "right_share", "wrong_share", "alignment", "gain")
 _EMPTY = ("", "-")
 """What is printed in a cell that holds nothing; `""` is one that cannot be read, and its note says why."""
 
@@ -56,6 +58,8 @@ class PublishedCell(StrictModel):
         "accuracy",
         "accuracy_above",
         "accuracy_below",
+        "inside_0",
+        "inside_1",
         "f1_macro",
         "f1_weighted",
         "recall",
