@@ -162,7 +162,7 @@ def _histogram(
                 }
             },
             "spec": {
-                "width": 560,
+                "width": 300,  # fits a phone
                 "height": 70,
                 "layer": [
                     {
