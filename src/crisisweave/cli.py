@@ -796,6 +796,7 @@ def report(
                 redact=resolved.redacts(n),
                 redistributable=config.redistributable,
                 source=config.registry,
+                colours={task: one.colours for task, one in config.tasks.items() if one.colours is not None},
             )
             for n, config in configs.items()
         },

@@ -23,6 +23,7 @@ CELLS = {
     "thesis_5.1": 5 * 5,
     "thesis_5.2": 10 * 9,
     "thesis_5.3": 7 * 3,
+    "thesis_figure_5.5": 2 + 5,  # both ends without balancing, the bound of D-SSE at each σ
     "thesis_6.3": 2 * 4,
     "thesis_6.4": 3,
     "secondary": 4 * 2 + 4 * 2 + 2,
@@ -111,10 +112,10 @@ def test_every_cell_of_every_table_is_there(published: Published) -> None:
         ("thesis_4.4", "Cross-Attention / Image", "humanitarian", "y_fusion ≠ y_i", "23.1% (39)", 23.1, None),
         ("thesis_5.1", "R-SSE", "sigma_001", "CG-MNIST", "88.17±4.90", 88.17, 4.90),
         ("thesis_5.1", "D-SSE", "humanitarian", "Crisis-MMD / Humanitarian", "88.24±0.05", 88.24, 0.05),
-        ("thesis_5.2", "CREMA-D / Sum", "", "D-SSE / Multimod.", "70.5±1.0", 70.5, 1.0),
-        ("thesis_5.2", "ModelNet40 / Film", "", "R-SSE / Modal.0", "65.5±1.4", 65.5, 1.4),
-        ("thesis_5.3", "Unimodal", "", "audio-video", "-", None, None),
-        ("thesis_5.3", "D-SSE (Ours)", "", "video", "28.12", 28.12, None),
+        ("thesis_5.2", "CREMA-D / Sum", "three_frames", "D-SSE / Multimod.", "70.5±1.0", 70.5, 1.0),
+        ("thesis_5.2", "ModelNet40 / Film", "front_back", "R-SSE / Modal.0", "65.5±1.4", 65.5, 1.4),
+        ("thesis_5.3", "Unimodal", "one_frame", "audio-video", "-", None, None),
+        ("thesis_5.3", "D-SSE (Ours)", "one_frame", "video", "28.12", 28.12, None),
         ("thesis_6.3", "Common examples", "", "Phase 3", "0.66", 0.66, None),
         ("thesis_6.4", "CrisisMMD alignment", "", "Phase 2", "74%", 74, None),
     ],
@@ -125,6 +126,16 @@ def test_cells_say_what_the_source_prints(
 ) -> None:  # fmt: skip
     found = [c for c in cells(published, table) if (c.row, c.task, c.column) == (row, task, column)]
     assert [(c.printed, c.value, c.sd) for c in found] == [(printed, value, sd)]
+
+
+def test_one_modality_inside_a_model_is_another_score_than_one_alone(published: Published) -> None:
+    for table, rows, columns in (("thesis_5.2", 8, 6), ("thesis_5.3", 6, 2)):
+        found = [cell for cell in cells(published, table) if cell.metric.startswith("inside_")]
+        assert len(found) == rows * columns
+        assert not any("Unimodal" in cell.row for cell in found)
+        assert {cell.n for cell in found} <= {744, 2468}, "as section 5.5.1 states"
+    audio = [cell for cell in cells(published, "thesis_5.3") if cell.column == "audio"]
+    assert [cell.metric for cell in audio] == ["accuracy"] + 6 * ["inside_0"]
 
 
 def test_accuracies_are_whole_counts_of_the_test_rows(published: Published) -> None:

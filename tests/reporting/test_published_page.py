@@ -15,6 +15,7 @@ from crisisweave.config.published import (
 )
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.errors import DataError
+from crisisweave.files import write_json
 from crisisweave.reporting.datasets import About
 from crisisweave.reporting.published import (
     BACKBONE,
@@ -25,6 +26,7 @@ from crisisweave.reporting.published import (
     ROWS,
     SAME,
     Line,
+    inside_scores,
     our_runs,
     published_page,
     verdict,
@@ -259,6 +261,32 @@ def test_shares_of_the_error_analysis_stand_beside_those_of_the_same_wrong_modal
     wrong = line(row="CMB / Text", metric="wrong_share", printed="31.2% (35)", value=31.2)
     assert [wrong.score(end) for end in ("", "_low", "_high")] == pytest.approx([0.3, 0.22, 0.35])
     assert line(row="CMB / Image").verdict.mark == INCOMPARABLE
+
+
+def test_one_modality_inside_the_model_stands_beside_its_own_measure(tmp_path: Path) -> None:
+    for seed, inside in ((1, [0.9, 0.3]), (2, [0.8, 0.3])):
+        run = tmp_path / "crisismmd" / "humanitarian" / "text" / f"seed-{seed}"
+        write_json(run / "balance.json", {"n": 955, "inside": inside})
+    ours = row(dataset="crisismmd")
+    scores = inside_scores(sorted(tmp_path.glob("*/*/*/seed-*")), 0.95)
+    details = {"methods": [detail(ours)], "one_half_right": []}
+    runs = our_runs({"methods": [ours]}, details, ABOUT, scores)
+    published = cell(metric="inside_0", printed="84.0", value=84.0)
+    line = Line("Table", "a", published, verdict(published, runs, PUBLISHED.methods))
+    assert (line.verdict.mark, line.n) == (SAME, 955)
+    assert line.score() == pytest.approx(0.85)
+    assert line.score("_sd") == pytest.approx(0.0707, abs=1e-4)
+    # Wilson's interval of 811.75 of 955, by hand.
+    assert [line.score(end) for end in ("_low", "_high")] == pytest.approx([0.8260, 0.8713], abs=1e-4)
+    assert line.inside
+    unmeasured = judged(published, ours)
+    assert (unmeasured.verdict.mark, unmeasured.score()) == (INCOMPARABLE, None)
+
+
+def test_a_bound_is_left_to_the_page_on_balance() -> None:
+    line = judged(cell(metric="accuracy_above", printed="> 88%", value=88.0), row())
+    assert (line.verdict.mark, line.score()) == (INCOMPARABLE, None)
+    assert line.verdict.reason.startswith("A bound, not a score")
 
 
 def test_the_closest_of_several_runs_counts() -> None:

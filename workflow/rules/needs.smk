@@ -679,6 +679,12 @@ def report_config(wildcards):
         "about": {
             n: stated(PROFILE.dataset(n), include=shown) for n in PROFILE.datasets()
         },
+        "colours": {
+            f"{n}/{task}": stated(of_task.colours)
+            for n in PROFILE.datasets()
+            for task, of_task in PROFILE.dataset(n).tasks.items()
+            if of_task.colours is not None
+        },
         "redacted": [n for n in PROFILE.datasets() if PROFILE.redacts(n)],
         "baselines": PROFILE.config.report.baselines,
         "methods": hashlib.sha256(said).hexdigest(),

@@ -29,9 +29,13 @@ COMPARABLE = ("accuracy", "f1_macro", "f1_weighted")
 """Metrics that our tables hold under the same name and definition."""
 SHARES = ("right_share", "wrong_share")
 """Of the rows on which one modality alone is right (`details.json`, `one_half_right`)."""
+BOUNDS = ("accuracy_above", "accuracy_below")
+"""An accuracy of which the source says only that it lies above or below a value."""
+INSIDE = ("inside_0", "inside_1")
+"""Accuracies of one modality alone inside the model (`balance.json`)."""
 UNCLEAR = ("recall", "precision", "f1", "unstated")
 """Scores of which the source does not say how they average over classes, or what they are."""
-_PERCENT = (*COMPARABLE, *UNCLEAR, "right_share", "wrong_share", "alignment", "gain")
+_PERCENT = (*COMPARABLE, *BOUNDS, *INSIDE, *UNCLEAR, "right_share", "wrong_share", "alignment", "gain")
 _EMPTY = ("", "-")
 """What is printed in a cell that holds nothing; `""` is one that cannot be read, and its note says why."""
 
@@ -52,6 +56,10 @@ class PublishedCell(StrictModel):
     """As printed, with the headings that it stands under."""
     metric: Literal[
         "accuracy",
+        "accuracy_above",
+        "accuracy_below",
+        "inside_0",
+        "inside_1",
         "f1_macro",
         "f1_weighted",
         "recall",
@@ -90,6 +98,11 @@ class PublishedCell(StrictModel):
     def _empty_is_null(cls, text: object) -> object:
         return None if text == "" else text
 
+    @property
+    def place(self) -> str:
+        """Where in the source the cell stands: a table by its number, anything else as it is called."""
+        return f"table {self.table}" if self.table[0].isdigit() else self.table
+
     @model_validator(mode="after")
     def _sound(self) -> PublishedCell:
         if self.printed == "" and not self.note:
@@ -109,7 +122,7 @@ class PublishedCell(StrictModel):
 
 def _readings(printed: str) -> list[tuple[float, float | None]]:
     """Value and standard deviation that a printed number may stand for: as it is, or a share as percent."""
-    match = re.match(r"(\d*\.?\d+)(?:±(\d*\.?\d+))?%?(?: \(\d+\))?$", printed)
+    match = re.match(r"(?:> |under )?(\d*\.?\d+)(?:±(\d*\.?\d+))?%?(?: \(\d+\))?$", printed)
     if match is None:
         return []
     value, sd = float(match[1]), None if match[2] is None else float(match[2])

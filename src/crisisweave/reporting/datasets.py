@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crisisweave.config.dataset import SPLITS
+from crisisweave.config.views import Colours
 from crisisweave.errors import DataError
 from crisisweave.files import read_json
 from crisisweave.reporting.distributions import PAIRS, class_figure, event_figure, similarity_figure
@@ -96,6 +97,8 @@ class About:
     """Whether the licence lets them be passed on; pages that show them although it does not say so."""
     source: str | None = None
     """Its entry of `config/sources/`; None for generated data, beside which no published number stands."""
+    colours: Mapping[str, Colours] = field(default_factory=dict)
+    """Task → how colour follows the digit; empty for data that is not coloured."""
 
 
 def data_page(sources: Sources, about: About, seed: int) -> Page:

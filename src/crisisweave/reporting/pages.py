@@ -85,13 +85,13 @@ def report(
             raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
     pages = [
         overview(results, _ceilings(ceilings or {}), TABLES),
-        published_page(published, results, details, about),
+        published_page(published, results, details, about, balances),
         *(data_page(source, about[source.name], SAMPLE_SEED) for source in track(sources, "data pages")),
         *method_pages(results, details, descriptions, rationales),
         *extractor_pages(
             rationales, results, details, sources, about, descriptions, explained or {}, truths or {}
         ),
-        *balance_page(balances, descriptions),
+        *balance_page(balances, descriptions, results, details, about, published),
     ]
     answers = _answers(tables)
     galleries = gallery_pages(details, answers, sources, about, descriptions, explained, truths)

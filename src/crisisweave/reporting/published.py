@@ -11,12 +11,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+from statistics import NormalDist, mean, stdev
 from typing import Any
 
 from crisisweave.config.method import MethodConfig
 from crisisweave.config.profile import flat
 from crisisweave.config.published import (
+    BOUNDS,
     COMPARABLE,
+    INSIDE,
     SHARES,
     UNCLEAR,
     Published,
@@ -25,8 +29,10 @@ from crisisweave.config.published import (
 )
 from crisisweave.config.run import DESCRIPTIVE
 from crisisweave.errors import DataError
+from crisisweave.files import read_json
 from crisisweave.reporting.datasets import About
 from crisisweave.reporting.figures import ACCENT, LINE, WARM, Figure
+from crisisweave.reporting.method_figures import Key
 from crisisweave.reporting.numbers import percent, points, several
 from crisisweave.reporting.site import Page
 
@@ -75,6 +81,8 @@ _SHORT = {
     "accuracy": "acc",
     "f1_macro": "F1-m",
     "f1_weighted": "F1-w",
+    "inside_0": "0 inside",
+    "inside_1": "1 inside",
     "right_share": "right",
     "wrong_share": "wrong",
 }
@@ -185,6 +193,7 @@ def published_page(
     tables: Mapping[str, Any],
     details: Mapping[str, Any],
     about: Mapping[str, About],
+    balances: Sequence[Path] = (),
 ) -> Page:
     """Every published value with its mark, and our number where it is comparable.
 
@@ -193,8 +202,9 @@ def published_page(
         tables: what `aggregate` wrote.
         details: `details.json`, which holds the configs in force and the shares of table 4.4.
         about: data set → where it comes from.
+        balances: folders of runs with several branches, measured by `balance`.
     """
-    runs = our_runs(tables, details, about)
+    runs = our_runs(tables, details, about, inside_scores(balances, tables["protocol"]["level"]))
     shown = [_table(table, runs, published.methods) for table in published.tables]
     lines = [line for table in shown for group in table["groups"] for line in group["lines"]]
     figure = _figure(lines, tables["protocol"]["level"])
@@ -216,8 +226,54 @@ def published_page(
     )
 
 
-def our_runs(tables: Mapping[str, Any], details: Mapping[str, Any], about: Mapping[str, About]) -> list[Ours]:
-    """Every method of a run's own test split, with its config in force."""
+def inside_scores(balances: Sequence[Path], level: float) -> dict[Key, Record]:
+    """What each modality alone reaches inside a model: mean and deviation over seeds, with an interval.
+
+    The interval is Wilson's over the test rows, for the mean accuracy: rows that all seeds share are counted
+    once, so it is not too narrow for them, but it knows nothing of the spread between seeds.
+
+    Args:
+        balances: folders `<dataset>/<task>/<method>/seed-<n>` with balance.json.
+        level: of the interval.
+    """
+    by_method: dict[Key, list[Record]] = {}
+    for run in sorted(balances):
+        dataset, task, method, _ = run.parts[-4:]
+        by_method.setdefault((dataset, task, method), []).append(read_json(run / "balance.json"))
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    found: dict[Key, Record] = {}
+    for key, runs in by_method.items():
+        n = runs[0]["n"]
+        scores: Record = {}
+        for m in range(len(runs[0]["inside"])):
+            values = [run["inside"][m] for run in runs]
+            p = mean(values)
+            middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+            reach = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+            sd = stdev(values) if len(values) > 1 else None
+            ends = {"": p, "_sd": sd, "_low": middle - reach, "_high": middle + reach}
+            scores |= {f"inside_{m}{end}": value for end, value in ends.items()}
+        found[key] = scores
+    return found
+
+
+def our_runs(
+    tables: Mapping[str, Any],
+    details: Mapping[str, Any],
+    about: Mapping[str, About],
+    inside: Mapping[Key, Record] | None = None,
+) -> list[Ours]:
+    """Every method of a run's own test split, with its config in force.
+
+    Args:
+        tables: what `aggregate` wrote.
+        details: `details.json`.
+        about: data set → where it comes from.
+        inside: (data set, task, method) → scores of each modality alone inside the model.
+
+    Raises:
+        DataError: the tables hold a data set of which nothing is said.
+    """
     configs = {(d["dataset"], d["task"], d["method"]): d["config"] for d in details["methods"]}
     shares = {(d["dataset"], d["task"], d["method"]): _shares(d) for d in details["one_half_right"]}
     for dataset in {row["dataset"] for row in tables["methods"]} - about.keys():
@@ -229,7 +285,8 @@ def our_runs(tables: Mapping[str, Any], details: Mapping[str, Any], about: Mappi
         dataset, task, method = row["dataset"], row["task"], row["method"]
         members = configs[dataset, task, method]["members"].values() or [method]
         parts = {name: _settings(configs[dataset, task, name]) for name in members}
-        scores = {**row, **shares.get((dataset, task, method), {})}
+        key = (dataset, task, method)
+        scores = {**row, **shares.get(key, {}), **(inside or {}).get(key, {})}
         runs.append(Ours(dataset, about[dataset].source, task, method, scores, parts))
     return runs
 
@@ -299,7 +356,13 @@ def _judge(cell: PublishedCell, run: Ours, methods: Mapping[str, MethodConfig]) 
         return Verdict(
             INCOMPARABLE, f"The source does not say how its {cell.metric} averages over the classes."
         )
-    if cell.metric not in (*COMPARABLE, *SHARES):
+    if cell.metric in BOUNDS:
+        return Verdict(INCOMPARABLE, "A bound, not a score: the page on balance says whether ours keeps it.")
+    if cell.metric in INSIDE and cell.metric not in run.scores:
+        return Verdict(
+            INCOMPARABLE, "The run has no branch for each modality to be measured inside the model."
+        )
+    if cell.metric not in (*COMPARABLE, *SHARES, *INSIDE):
         return Verdict(INCOMPARABLE, "No score of our tables.")
     if cell.metric in SHARES and _score(cell) not in run.scores:
         return Verdict(INCOMPARABLE, "The methods that read its modalities alone are no part of this report.")
@@ -412,18 +475,26 @@ def sentence(lines: Sequence[Line]) -> str:
     )
 
 
+def _label(line: Line, of_column: bool = False) -> str:
+    """Two lines on a value; where rows and scores are the same (table 5.2), the column tells them apart."""
+    cell = line.cell
+    row = f"{cell.row} / {cell.column.partition(' / ')[0]}" if of_column else cell.row
+    return f"{cell.table} {row}|{cell.task}, {_SHORT[cell.metric]}"
+
+
 def _figure(lines: Sequence[Line], level: float) -> Figure | None:
     """Published values and ours with their intervals; None where none of ours stands beside one."""
     beside = [line for line in lines if line.verdict.ours]
     if not beside:
         return None
+    names = Counter(_label(line) for line in beside)
     rows = [
         {
             "table": line.cell.table,
             "row": line.cell.row,
             "task": line.cell.task,
             "score": line.cell.metric,
-            "label": f"{line.cell.table} {line.cell.row}|{line.cell.task}, {_SHORT[line.cell.metric]}",
+            "label": _label(line) if names[_label(line)] == 1 else _label(line, of_column=True),
             "mark": line.verdict.mark,
             "n": line.n,
             "published": line.cell.value,
