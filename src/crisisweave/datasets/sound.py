@@ -55,7 +55,7 @@ def read_wav(path: Path) -> NDArray[np.float32]:
 
 def _scaled(raw: NDArray[np.generic]) -> NDArray[np.float32]:
     if raw.dtype == np.uint8:
-        return (raw.astype(np.float32) - 128) / 128
+        return (raw.astype(np.float32) - np.float32(128)) / np.float32(128)
     if raw.dtype.kind == "i":
         return raw.astype(np.float32) / np.float32(2.0 ** (8 * raw.dtype.itemsize - 1))
     return raw.astype(np.float32)
