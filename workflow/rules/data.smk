@@ -87,7 +87,9 @@ rule views:
     benchmark:
         "logs/views/{dataset}/{task}.tsv"
     wildcard_constraints:
-        dataset=one_of([n for n in PROFILE.datasets() if not has_media(PROFILE.dataset(n))]),
+        dataset=one_of(
+            [n for n in PROFILE.datasets() if not has_media(PROFILE.dataset(n))]
+        ),
     conda:
         "../../envs/environment.yaml"
     threads: 1

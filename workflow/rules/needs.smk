@@ -654,7 +654,9 @@ def report_inputs(wildcards):
             f"data/{PROFILE.dataset(n).folder}/truth/ceilings.json" for n in generated
         ],
         "balances": [str(run.folder / "balance.json") for run in SEVERAL_BRANCHES],
-        "balance_histories": [str(run.folder / "history.csv") for run in SEVERAL_BRANCHES],
+        "balance_histories": [
+            str(run.folder / "history.csv") for run in SEVERAL_BRANCHES
+        ],
         **shown_rationales(),
     }
 
