@@ -11,7 +11,7 @@ import yaml
 
 from checkout import Checkout, job_counts
 from crisisweave.files import read_json
-from small_media import write_clips, write_objects
+from small_media import small_media, write_clips, write_objects
 
 CLASSES = ["bowl", "night_stand", "xbox"]
 SHORT = {"training": {"epochs": 1, "batch_size": 12}}
@@ -37,29 +37,12 @@ PROFILE: dict[str, Any] = {
 }
 
 
-def _small(folder: Path) -> None:
-    """Edit both data sets' configs so that they take the stand-ins."""
-    path = folder / "cremad.yaml"
-    values = yaml.safe_load(path.read_text())
-    for task in values["tasks"].values():
-        del task["counts"]
-        task["clips"] |= {"seconds": 0.4, "side": 32}
-    path.write_text(yaml.safe_dump(values))
-    path = folder / "modelnet40.yaml"
-    values = yaml.safe_load(path.read_text())
-    for task in values["tasks"].values():
-        del task["counts"]
-        task["classes"] = CLASSES
-        task["objects"]["side"] = 32
-    path.write_text(yaml.safe_dump(values))
-
-
 @pytest.mark.slow
 def test_media_are_decoded_trained_on_measured_and_reported(tmp_path: Path) -> None:
     checkout = Checkout.copy(tmp_path / "project", "media")
     config = checkout.folder / "config"
     (config / "media.yaml").write_text(yaml.safe_dump(PROFILE))
-    _small(config / "datasets")
+    small_media(config / "datasets", CLASSES)
     write_clips(tmp_path / "raw" / "crema_d")
     write_objects(tmp_path / "raw" / "modelnet40", CLASSES)
     given = ("--config", f"data_root={tmp_path / 'raw'}")
