@@ -481,10 +481,10 @@ def modality_inputs(settings, dataset, task):
             inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
     if settings.views is not None:
         folder = f"data/views/{dataset}/{task}"
-        inputs["views"] = f"{folder}/views.json"
         if not has_media(PROFILE.dataset(dataset)):
             inputs["grey_views"] = f"{folder}/grey.npy"
             inputs["colour_views"] = f"{folder}/colour.npy"
+        inputs["views"] = f"{folder}/views.json"
     if settings.joint is not None:
         inputs["joint"] = f"data/joint/{settings.joint}/model.safetensors"
         inputs |= patch_inputs(PROFILE.joint(settings.joint).patches, dataset)
