@@ -26,6 +26,7 @@ CONFIRMED = Path(__file__).with_name("step_code.json")
 # A rule's command by the step that it is, where the two differ.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "features": ("features", "text_features"),
+    "media-views": ("media_views",),
     "predict-splits": ("predict_splits",),
     "read-partly": ("read_partly",),
     "evaluate-rationales": ("evaluate_rationales",),

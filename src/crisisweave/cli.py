@@ -190,6 +190,21 @@ def views(
 
 
 @app.command()
+def media_views(
+    dataset: DatasetName,
+    task: TaskName,
+    profile: ProfilePath = DEFAULT_PROFILE,
+    data_root: DataRoot = DEFAULT_ROOT,
+) -> None:
+    """Decode sound and pictures of every row of a data set of views."""
+    from crisisweave.datasets.media_views import build_media_views
+    from crisisweave.layout import Sources
+
+    config, sources = _profile(profile).dataset(dataset), Sources(dataset, task)
+    build_media_views(config, task, _root(config, data_root), sources.prepared, sources.views)
+
+
+@app.command()
 def audit(dataset: DatasetName, profile: ProfilePath = DEFAULT_PROFILE) -> None:
     """Find what leaks between splits and between tasks."""
     from crisisweave.evaluation.leakage import audit as step
@@ -815,7 +830,8 @@ def report(
             if configs[n].generated
         },
         baselines=resolved.config.report.baselines,
-        balances=[run.folder for run in resolved.runs() if resolved.method(*run[:3]).two_branches],
+        # The page compares two modalities.
+        balances=[run.folder for run in resolved.runs() if resolved.method(*run[:3]).n_branches == 2],
     )
 
 

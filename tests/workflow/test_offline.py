@@ -13,11 +13,12 @@ import yaml
 
 from checkout import Checkout, job_counts
 from small_digits import small_views, write_digits
+from small_media import small_media, write_objects
 from small_tagger import TABLE, small_tagger, write_table
 
 # One method for each way through the workflow: a tuned and a frozen text encoder, a frozen image encoder,
 # captions, also read in part, a fusion of decisions, a joint encoder with rationales that a tagger made,
-# regions of images, two views of digits, a transfer.
+# regions of images, two views of digits, two pictures of objects, a transfer.
 PROFILE = {
     "name": "offline",
     "threads": 1,
@@ -75,6 +76,18 @@ PROFILE = {
             "seeds": [1],
             "override": {"balance_none": {"training": {"epochs": 1}}},
         },
+        {
+            "dataset": "modelnet40",
+            "task": "front_back",
+            "methods": ["pair_concat_none"],
+            "seeds": [1],
+            "override": {
+                "pair_concat_none": {
+                    "views": {"channels": [3, 3], "augment": "flip"},
+                    "training": {"epochs": 1, "batch_size": 12},
+                }
+            },
+        },
     ],
 }
 
@@ -116,6 +129,8 @@ def test_every_rule_runs_without_a_network(tmp_path: Path) -> None:
     write_table(checkout.folder / "data" / "raw" / TABLE)
     write_digits(checkout.folder / "data" / "raw" / "mnist")
     small_views(checkout.folder / "config" / "datasets" / "cg_mnist.yaml")
+    write_objects(checkout.folder / "data" / "raw" / "modelnet40", ["bowl", "xbox"], n_train=10)
+    small_media(checkout.folder / "config" / "datasets", ["bowl", "xbox"])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = str(listening.getsockname()[1])
         outside = subprocess.run(

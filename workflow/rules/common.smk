@@ -63,8 +63,8 @@ EXPLAINED = [
     if PROFILE.method(r.dataset, r.task, r.method).rationales is not None
 ]
 EXPLAINED_METHODS = sorted({r.method for r in EXPLAINED})
-TWO_BRANCHES = [
-    r for r in RUNS if PROFILE.method(r.dataset, r.task, r.method).two_branches
+SEVERAL_BRANCHES = [
+    r for r in RUNS if PROFILE.method(r.dataset, r.task, r.method).n_branches
 ]
 TRANSFERS = [(run, target) for run in RUNS for target in PROFILE.transfers_of(run)]
 

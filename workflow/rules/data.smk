@@ -86,6 +86,10 @@ rule views:
         "logs/views/{dataset}/{task}.log",
     benchmark:
         "logs/views/{dataset}/{task}.tsv"
+    wildcard_constraints:
+        dataset=one_of(
+            [n for n in PROFILE.datasets() if not has_media(PROFILE.dataset(n))]
+        ),
     conda:
         "../../envs/environment.yaml"
     threads: 1
@@ -98,6 +102,33 @@ rule views:
         "Make the views of {wildcards.dataset}/{wildcards.task}"
     shell:
         "crisisweave views --dataset {wildcards.dataset}"
+        " --task {wildcards.task} > {log} 2>&1"
+
+
+rule media_views:
+    input:
+        "data/prepared/{dataset}/{task}/instances.parquet",
+    output:
+        # Says the hashes of the arrays beside it, of which there are as many as views.
+        "data/views/{dataset}/{task}/views.json",
+    log:
+        "logs/media-views/{dataset}/{task}.log",
+    benchmark:
+        "logs/media-views/{dataset}/{task}.tsv"
+    wildcard_constraints:
+        dataset=one_of([n for n in PROFILE.datasets() if has_media(PROFILE.dataset(n))]),
+    conda:
+        "../../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1500),
+        runtime=grows(120),
+    params:
+        made_from=made_from("media-views", config=dataset_config, raw=raw_media_digest),
+    message:
+        "Decode the media of {wildcards.dataset}/{wildcards.task}"
+    shell:
+        "crisisweave media-views --dataset {wildcards.dataset}"
         " --task {wildcards.task} > {log} 2>&1"
 
 

@@ -6,8 +6,13 @@ import hashlib
 from crisisweave.config.published import load_published
 from crisisweave.config.rationales import load_rationale_source, load_tagger_config
 from crisisweave.config.run import DESCRIPTIVE
-from crisisweave.datasets.loaders import dataset_folder
-from crisisweave.datasets.raw import images_digest, task_digest, view_digest
+from crisisweave.datasets.loaders import dataset_folder, has_media
+from crisisweave.datasets.raw import (
+    images_digest,
+    media_digest,
+    task_digest,
+    view_digest,
+)
 from crisisweave.encoders.given import given_digest, given_folder
 from crisisweave.encoders.names import parse as encoder_name
 from crisisweave.files import sha256_file
@@ -59,6 +64,12 @@ def raw_views_digest(wildcards):
     """What the given raw files of views say."""
     settings = PROFILE.dataset(wildcards.dataset)
     return view_digest(settings, wildcards.task, Path(DATA_ROOT))
+
+
+def raw_media_digest(wildcards):
+    """Which raw files of sound and pictures are there."""
+    settings = PROFILE.dataset(wildcards.dataset)
+    return media_digest(settings, wildcards.task, Path(DATA_ROOT))
 
 
 def dataset_config(wildcards):
@@ -470,8 +481,9 @@ def modality_inputs(settings, dataset, task):
             inputs["image_features"] = f"data/features/{dataset}/{slug}/features.npy"
     if settings.views is not None:
         folder = f"data/views/{dataset}/{task}"
-        inputs["grey_views"] = f"{folder}/grey.npy"
-        inputs["colour_views"] = f"{folder}/colour.npy"
+        if not has_media(PROFILE.dataset(dataset)):
+            inputs["grey_views"] = f"{folder}/grey.npy"
+            inputs["colour_views"] = f"{folder}/colour.npy"
         inputs["views"] = f"{folder}/views.json"
     if settings.joint is not None:
         inputs["joint"] = f"data/joint/{settings.joint}/model.safetensors"
@@ -641,8 +653,10 @@ def report_inputs(wildcards):
         "ceilings": [
             f"data/{PROFILE.dataset(n).folder}/truth/ceilings.json" for n in generated
         ],
-        "balances": [str(run.folder / "balance.json") for run in TWO_BRANCHES],
-        "balance_histories": [str(run.folder / "history.csv") for run in TWO_BRANCHES],
+        "balances": [str(run.folder / "balance.json") for run in SEVERAL_BRANCHES],
+        "balance_histories": [
+            str(run.folder / "history.csv") for run in SEVERAL_BRANCHES
+        ],
         **shown_rationales(),
     }
 

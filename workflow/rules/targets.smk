@@ -40,4 +40,4 @@ rule joint_all:
 rule run_all:
     input:
         TABLES,
-        [str(run.folder / "balance.json") for run in TWO_BRANCHES],
+        [str(run.folder / "balance.json") for run in SEVERAL_BRANCHES],

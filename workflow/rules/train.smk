@@ -111,7 +111,7 @@ rule balance:
     benchmark:
         "logs/balance/{dataset}/{task}/{method}/seed-{seed}.tsv"
     wildcard_constraints:
-        method=one_of(sorted({r.method for r in TWO_BRANCHES})),
+        method=one_of(sorted({r.method for r in SEVERAL_BRANCHES})),
     conda:
         "../../envs/environment.yaml"
     threads: THREADS

@@ -119,13 +119,11 @@ class Balancer:
         drawn = self._drawn[1]
         return Changes(drawn.modality[rows], drawn.partner[rows])
 
-    def read_rows(
-        self, rows: NDArray[np.int64], changes: Changes | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The rows from which modality 0 and modality 1 of a batch are read."""
+    def read_rows(self, rows: NDArray[np.int64], changes: Changes | None) -> list[NDArray[np.int64]]:
+        """The rows (B,) from which modality 0, 1, … of a batch is read."""
         if changes is None or self._config.method == "drop":
-            return rows, rows
-        return changes.rows_of(rows, 0), changes.rows_of(rows, 1)
+            return [rows] * len(self.p)
+        return [changes.rows_of(rows, modality) for modality in range(len(self.p))]
 
     def loss(self, batch: Batch, labels: Tensor, weights: Tensor | None, changes: Changes | None) -> Tensor:
         """The loss of a batch; the probes learn from the same vectors on the side."""
@@ -164,7 +162,8 @@ class Balancer:
         """S^(m), ρ and the P_m that were in force, as columns of the history; sets the next epoch's P_m."""
         scores = self.modulation.close_epoch()
         record = {f"probe_score_{m}": score for m, score in enumerate(scores)}
-        record["rho"] = scores[0] / scores[1]
+        if len(scores) == 2:
+            record["rho"] = scores[0] / scores[1]
         active = self._config.method in _CHANGING and self._epoch > 0
         record |= {f"p_{m}": p if active else 0.0 for m, p in enumerate(self.p)}
         if self._config.method in ("d_sse", "drop"):

@@ -1,4 +1,4 @@
-"""How a method with two branches is kept from leaning on one of them (thesis, chapter 5)."""
+"""How a method with several branches is kept from leaning on one of them (thesis, chapter 5)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from crisisweave.config.source import load_source
 from crisisweave.config.strict import StrictModel, read_yaml
-from crisisweave.config.views import Colours
+from crisisweave.config.views import Clips, Colours, Objects
 from crisisweave.errors import ConfigError
 
 Split = Literal["train", "dev", "test", "heldout"]
@@ -35,6 +35,10 @@ class TaskConfig(StrictModel):
     """CG-MNIST only: raw file without `.gz` → SHA-256 of its content; a difference stops."""
     colours: Colours | None = None
     """CG-MNIST only: how colour follows the digit."""
+    clips: Clips | None = None
+    """CREMA-D only: what is read of a clip."""
+    objects: Objects | None = None
+    """ModelNet40 only: which views of an object are read."""
 
     @model_validator(mode="after")
     def _merge_ends_in_classes(self) -> TaskConfig:
@@ -52,7 +56,7 @@ class DatasetConfig(StrictModel):
     """A data set: where its files lie, under which licence, and its tasks."""
 
     name: str
-    loader: Literal["crisismmd", "humaid", "dmd", "cg_mnist"]
+    loader: Literal["crisismmd", "humaid", "dmd", "cg_mnist", "cremad", "modelnet40"]
     registry: str | None = None
     """The entry of config/sources/ that the data set comes from; null for a generated one."""
     folder: str

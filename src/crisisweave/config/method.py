@@ -90,6 +90,8 @@ class Training(StrictModel):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of all steps in which the learning rate rises from 0."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
+    floor: float = Field(default=0.0, ge=0, le=1)
+    """Share of the learning rate at which the schedule ends."""
     keep: Literal["best", "last"] = "best"
     """Which epoch: the best on dev, or the last, whatever dev says (then `patience` is not looked at)."""
     clip: float | None = Field(default=1.0, gt=0)
@@ -173,9 +175,10 @@ class MethodConfig(StrictModel):
     convolution: Convolutions | None = None
     """Family text_cnn only: its filters."""
     views: ViewEncoder | None = None
-    """The encoder of each of two views, instead of text and image."""
-    fusion: Literal["concat", "sum", "gated", "film", "only_0", "only_1"] | None = None
-    """Family fusion: how the vectors of both modalities meet, or which of them is read alone."""
+    """The encoder of each of two or more views, instead of text and image."""
+    fusion: Literal["concat", "sum", "gated", "film", "only_0", "only_1", "only_2"] | None = None
+    """Family fusion: how the vectors of the modalities meet, or which of them is read alone. Concat and sum
+    take any number of them, gated and film two."""
     balance: Balance | None = None
     """How the modalities are balanced in training; null: not at all, and nothing is watched."""
     masking: float = Field(default=0.0, ge=0, le=1)
@@ -239,8 +242,14 @@ class MethodConfig(StrictModel):
             raise ValueError("'fusion' and family: fusion belong together")
         if self.family == "fusion" and self.views is None and (self.text is None or self.image is None):
             raise ValueError("family: fusion needs inputs: [views] or [text, image]")
-        if self.balance is not None and not self.two_branches:
+        if self.balance is not None and not self.n_branches:
             raise ValueError("'balance' needs a method with a branch for each of two modalities; remove it")
+        if self.n_branches > 2 and self.fusion in ("gated", "film"):
+            raise ValueError(f"fusion: {self.fusion} is defined for two modalities; use concat or sum")
+        if self.n_branches > 2 and self.balance is not None and self.balance.method == "pmr":
+            raise ValueError("balance.method: pmr is defined for two modalities; use another one")
+        if self.fusion == "only_2" and (self.views is None or len(self.views.channels) < 3):
+            raise ValueError("fusion: only_2 needs a third view; give views.channels three entries")
         if self.masking and self.family != "joint":
             raise ValueError("'masking' belongs to family: joint; remove it")
         if (self.rationales is not None) != (self.family == "rationale"):
@@ -283,17 +292,20 @@ class MethodConfig(StrictModel):
         return "image" in self.inputs or self.captioner is not None
 
     @property
-    def two_branches(self) -> bool:
-        """Whether each of two modalities has a branch of its own, so that their balance can be measured.
+    def n_branches(self) -> int:
+        """How many modalities have a branch of their own, so that their balance can be measured; else 0.
 
         Where sequences of both meet, no branch gives a vector.
         """
         if self.is_decision or self.joint is not None or self.rationales is not None:
-            return False
+            return 0
         if self.fusion_layers is not None or self.captioner is not None:
-            return False
-        both = self.views is not None or (self.text is not None and self.image is not None)
-        return both and self.fusion not in ("only_0", "only_1")
+            return 0
+        if (self.fusion or "").startswith("only_"):
+            return 0
+        if self.views is not None:
+            return len(self.views.channels)
+        return 2 if self.text is not None and self.image is not None else 0
 
     @property
     def scorers(self) -> list[str]:

@@ -44,6 +44,7 @@ STEPS = {
     "images": Step(1, ("imagehash", *_PIXELS)),
     "audit": Step(1),
     "views": Step(1, ("numpy",)),
+    "media-views": Step(1, ("numpy", "scipy", *_PIXELS)),
     "features": Step(1, (*_LEARNING, *_WEIGHTS)),
     "captioner": Step(1, _LEARNING),
     "patch-features": Step(1, (*_LEARNING, *_WEIGHTS)),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from crisisweave.config.dataset import DatasetConfig
 from crisisweave.config.strict import nearest
-from crisisweave.datasets import cg_mnist, crisismmd, dmd, humaid
+from crisisweave.datasets import cg_mnist, cremad, crisismmd, dmd, humaid, modelnet40
 from crisisweave.datasets.tables import Instance
+from crisisweave.datasets.view_sources import ViewSource
 from crisisweave.errors import ConfigError, DataError
+from crisisweave.files import sha256_file
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,23 @@ class _Loader:
     read: Callable[[DatasetConfig, str, str, Path], Iterator[Instance]]
     listed_images: Callable[[Path], set[str]] | None = None
     """Image paths that a table names, found without checking the rows; None where tables name none."""
+    view_files: Callable[[DatasetConfig, str, Path], list[Path]] | None = None
+    """The few files from which the step `views` makes its arrays."""
+    views: Callable[[DatasetConfig, str, Path], list[ViewSource]] | None = None
+    """What the step `media-views` decodes for each row."""
+    media: Callable[[DatasetConfig, str, Path], list[Path]] | None = None
+    """The folders in which the files of these views lie."""
 
 
 _LOADERS = {
     "crisismmd": _Loader(crisismmd.table_files, crisismmd.read, crisismmd.listed_images),
     "humaid": _Loader(humaid.table_files, humaid.read),
     "dmd": _Loader(dmd.table_files, dmd.read),
-    "cg_mnist": _Loader(cg_mnist.table_files, cg_mnist.read),
+    "cg_mnist": _Loader(cg_mnist.table_files, cg_mnist.read, view_files=cg_mnist.view_files),
+    "cremad": _Loader(cremad.table_files, cremad.read, views=cremad.views, media=cremad.media),
+    "modelnet40": _Loader(
+        modelnet40.table_files, modelnet40.read, views=modelnet40.views, media=modelnet40.media
+    ),
 }
 
 
@@ -63,3 +76,42 @@ def listed_images(config: DatasetConfig, file: Path) -> set[str]:
     """Image paths, relative to the data set's folder, that a raw table names; none for a set of texts."""
     read = _LOADERS[config.loader].listed_images
     return read(file) if read is not None and "image" in config.modalities else set()
+
+
+def view_files(config: DatasetConfig, task_name: str, folder: Path) -> list[Path]:
+    """The few files from which a task's views are made, whether or not they exist; none for other loaders."""
+    files = _LOADERS[config.loader].view_files
+    return [] if files is None else files(config, task_name, folder)
+
+
+def has_media(config: DatasetConfig) -> bool:
+    """Whether the views of a data set are decoded from many files of sound and pictures."""
+    return _LOADERS[config.loader].media is not None
+
+
+def media_folders(config: DatasetConfig, task_name: str, folder: Path) -> list[Path]:
+    """The folders in which the files of a task's views lie; none for loaders without such."""
+    folders = _LOADERS[config.loader].media
+    return [] if folders is None else folders(config, task_name, folder)
+
+
+def view_sources(config: DatasetConfig, task_name: str, folder: Path) -> list[ViewSource]:
+    """What is decoded for each row of a task.
+
+    Raises:
+        ConfigError: the loader decodes nothing.
+    """
+    views = _LOADERS[config.loader].views
+    if views is None:
+        raise ConfigError(
+            f"data set '{config.name}': its loader decodes no views from media; use `crisisweave views`"
+        )
+    return views(config, task_name, folder)
+
+
+def table_digest(path: Path) -> str:
+    """SHA-256 of a raw table; of the names of all files in it where the table is a folder."""
+    if path.is_dir():
+        names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+        return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+    return sha256_file(path)

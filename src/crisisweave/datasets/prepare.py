@@ -15,11 +15,11 @@ from typing import Any
 
 from crisisweave.config.dataset import SPLITS, DatasetConfig
 from crisisweave.config.strict import nearest
-from crisisweave.datasets.loaders import dataset_folder, read_table, table_files
+from crisisweave.datasets.loaders import dataset_folder, read_table, table_digest, table_files
 from crisisweave.datasets.tables import Instance, as_frame, inside
 from crisisweave.datasets.text import repair_mojibake
 from crisisweave.errors import ConfigError, DataError
-from crisisweave.files import atomic_path, sha256_file, write_json, write_parquet
+from crisisweave.files import atomic_path, write_json, write_parquet
 from crisisweave.progress import track
 
 _MAX_EXAMPLES = 5
@@ -75,7 +75,7 @@ def prepare(config: DatasetConfig, task: str, data_root: Path, out: Path) -> Non
         "classes": config.tasks[task].classes,
         **_counts(config, task, instances),
         "sources": {
-            path.relative_to(folder).as_posix(): sha256_file(path)
+            path.relative_to(folder).as_posix(): table_digest(path)
             for paths in files.values()
             for path in paths
         },

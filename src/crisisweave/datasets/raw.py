@@ -14,8 +14,14 @@ from functools import cache
 from pathlib import Path
 
 from crisisweave.config.dataset import DatasetConfig
-from crisisweave.datasets.cg_mnist import view_files
-from crisisweave.datasets.loaders import dataset_folder, listed_images, table_files
+from crisisweave.datasets.loaders import (
+    dataset_folder,
+    listed_images,
+    media_folders,
+    table_digest,
+    table_files,
+    view_files,
+)
 from crisisweave.errors import DataError
 from crisisweave.files import sha256_file
 
@@ -29,13 +35,13 @@ def task_digest(config: DatasetConfig, task: str, data_root: Path) -> str:
     folder = dataset_folder(config, data_root)
     tables = [path for paths in table_files(config, task, folder).values() for path in paths]
     for path in tables:
-        if not path.is_file():
+        if not path.exists():
             raise DataError(
                 f"{path}: no such table; see docs/data.md for how to obtain and lay out the data set"
             )
     images = set().union(*(listed_images(config, path) for path in tables))
     missing = sorted(image for image in images if _size(folder / image) is None)
-    hashes = [[path.relative_to(folder).as_posix(), sha256_file(path)] for path in tables]
+    hashes = [[path.relative_to(folder).as_posix(), table_digest(path)] for path in tables]
     return _digest([hashes, missing])
 
 
@@ -64,6 +70,22 @@ def view_digest(config: DatasetConfig, task: str, data_root: Path) -> str:
         if not path.is_file():
             raise DataError(f"{path}: no such file; see docs/data.md for how to obtain the data set")
     return _digest([[path.name, _file_digest(path, path.stat().st_mtime_ns)] for path in files])
+
+
+def media_digest(config: DatasetConfig, task: str, data_root: Path) -> str:
+    """SHA-256 of the names and sizes of all files in the folders of a task's media.
+
+    Raises:
+        DataError: a folder is not there.
+    """
+    root = dataset_folder(config, data_root)
+    found: list[object] = []
+    for folder in media_folders(config, task, root):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder; see docs/data.md for how to obtain the data set")
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        found += [[path.relative_to(root).as_posix(), _size(path)] for path in files]
+    return _digest(found)
 
 
 @cache

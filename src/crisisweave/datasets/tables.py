@@ -124,8 +124,13 @@ def read_tsv(path: Path, required: Sequence[str]) -> Iterator[Row]:
     return _checked_rows(path, records, required)
 
 
-def read_csv(path: Path, required: Sequence[str]) -> Iterator[Row]:
+def read_csv(path: Path, required: Sequence[str], header: Sequence[str] | None = None) -> Iterator[Row]:
     """Read a comma-separated table with quoting on; a quoted field may hold line breaks.
+
+    Args:
+        path: the file.
+        required: columns that must be there.
+        header: the names of its columns, where the file has no line that says them.
 
     Raises:
         DataError: as `read_tsv`, and for a quote that is never closed.
@@ -133,6 +138,8 @@ def read_csv(path: Path, required: Sequence[str]) -> Iterator[Row]:
 
     def records() -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(io.StringIO(_decoded(path), newline=""), strict=True)
+        if header is not None:
+            yield 0, list(header)
         try:
             start = 1
             for fields in reader:

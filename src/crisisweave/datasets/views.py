@@ -83,6 +83,11 @@ class Views:
     def __len__(self) -> int:
         return int(self._about["rows"])
 
+    @property
+    def channels(self) -> list[int]:
+        """Of each view."""
+        return [1, 3]
+
     def batch(self, view: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The normalised pixels of one view: grey (B, 1, 28, 28) or colour (B, 3, 28, 28).
 

@@ -1,4 +1,4 @@
-"""Encoders of one view each: one image or spectrogram to one vector."""
+"""Encoders of one view each: pictures or a spectrogram to one vector."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crisisweave.config.views import ViewEncoder
+from crisisweave.encoders.torchvision_compat import prepare_torchvision
+
+# Of ImageNet, by which the public code normalises pictures.
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Convolutions(nn.Module):
@@ -41,16 +45,41 @@ class Convolutions(nn.Module):
         return torch.relu(self.second(x)).flatten(1)
 
 
+class ResNet18(nn.Module):
+    """ResNet-18 from scratch (thesis, 5.5.2), to 512 numbers; several pictures become the mean of theirs.
+
+    Initialised as in the public code of the works that the thesis compares with: the last normalisation of a
+    block starts at 1, where timm would start it at 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int):
+        super().__init__()
+        prepare_torchvision()
+        import timm
+
+        self.network = timm.create_model(
+            "resnet18", pretrained=False, in_chans=channels, num_classes=0, zero_init_last=False
+        )
+        self.dim = int(self.network.num_features)  # type: ignore[arg-type]
+        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, given: Tensor) -> Tensor:
+        """Sound (B, 1, F, T), or pictures (B, T, 3, S, S) as bytes → vectors (B, 512)."""
+        if given.ndim == 4:
+            sound: Tensor = self.network(given)
+            return sound
+        pixels = (given.flatten(0, 1).float() / 255 - self.mean) / self.std
+        vectors: Tensor = self.network(pixels)
+        return vectors.unflatten(0, given.shape[:2]).mean(dim=1)
+
+
 def build_view_encoder(config: ViewEncoder, view: int) -> nn.Module:
     """The encoder of one view; it has an attribute `dim`."""
     channels = config.channels[view]
     if config.network == "convolutions":
         return Convolutions(channels, config.width)
-    from crisisweave.encoders.torchvision_compat import prepare_torchvision
-
-    prepare_torchvision()
-    import timm
-
-    network: nn.Module = timm.create_model("resnet18", pretrained=False, in_chans=channels, num_classes=0)
-    network.dim = network.num_features
-    return network
+    return ResNet18(channels)

@@ -12,8 +12,7 @@ from crisisweave.config.profile import Profile
 from crisisweave.config.regions import weights_of
 from crisisweave.config.source import FileCheck, Part, SourceConfig, known_sources, load_source
 from crisisweave.config.strict import nearest
-from crisisweave.datasets.cg_mnist import view_files
-from crisisweave.datasets.loaders import listed_images, table_files
+from crisisweave.datasets.loaders import has_media, listed_images, table_files, view_files
 from crisisweave.encoders.names import parse
 from crisisweave.errors import ConfigError
 from crisisweave.fetching.presence import Finding, Hashes, State, look
@@ -140,6 +139,8 @@ def _parts_for(
         made_from = [file for task in tasks for file in view_files(config, task, folder)]
         tables |= {file.relative_to(folder).as_posix() for file in made_from}
     given = {place for part in source.parts for c in part.checks() for place in (c.path, c.alternative)}
+    # A loader without lists has a folder for its table.
+    given |= {folder.path for part in source.parts for folder in part.folders}
     if lacking := sorted(tables - given):
         raise ConfigError(
             f"data set '{config.name}' reads {lacking[0]}, which no part of source '{source.name}' gives; "
@@ -149,7 +150,7 @@ def _parts_for(
         files = [check for check in part.checks() if {check.path, check.alternative} & tables]
         if part.images and "image" in config.modalities:
             yield NeededPart(source, part, folder, files, [(config, tasks)])
-        elif files:
+        elif files or (part.images and has_media(config)):
             yield NeededPart(source, part, folder, files)
 
 

@@ -1,7 +1,7 @@
-"""Two branches under one of four kinds of fusion, or one of them alone (thesis, 5.5.4; equations 3.5.10 ff.).
+"""Branches under one of four kinds of fusion, or one of them alone (thesis, 5.5.4; equations 3.5.10 ff.).
 
-Text and image, or the two views of a row. Gated and FiLM as in the public code of the works that the thesis
-compares with: modality 0 opens the gate, or scales and shifts.
+Text and image, or the views of a row, of which concat and sum take any number. Gated and FiLM as in the
+public code of the works that the thesis compares with: modality 0 opens the gate, or scales and shifts.
 """
 
 from __future__ import annotations
@@ -22,23 +22,27 @@ from crisisweave.methods.inputs import Batch
 class FusionClassifier(Classifier):
     """`z_m = branch_m(x_m)`, then
 
-    - concat: `head([z_0 | z_1])`
-    - sum: `W_0 z_0 + b_0 + W_1 z_1 + b_1`
+    - concat: `head([z_0 | z_1 | …])`
+    - sum: `W_0 z_0 + b_0 + W_1 z_1 + b_1 + …`
     - gated: `head(sigmoid(W_0 z_0 + b_0) ⊙ (W_1 z_1 + b_1))`
     - film: `head(γ(z_0) ⊙ z_1 + β(z_0))`
-    - only_0, only_1: `head(z_m)`
+    - only_0, only_1, only_2: `head(z_m)`
     """
 
     def __init__(self, config: MethodConfig, n_classes: int, encoders: Encoders):
         super().__init__()
         assert config.fusion is not None
         self.fusion = config.fusion
-        self._read = (0, 1) if not self.fusion.startswith("only_") else (int(self.fusion[-1]),)
+        n = 2 if config.views is None else len(config.views.channels)
+        self._read = [int(self.fusion[-1])] if self.fusion.startswith("only_") else list(range(n))
         self.view_branches = nn.ModuleDict()
         for modality in self._read:
             self._add_branch(modality, config, encoders)
         dims = [int(branch.dim) for branch in self._branches()]  # type: ignore[arg-type]
         self.first, self.second, self.head = _layers(self.fusion, dims, n_classes, config)
+        self.others = nn.ModuleList(
+            [nn.Linear(dim, n_classes) for dim in dims[2:]] if self.fusion == "sum" else []
+        )
 
     def _add_branch(self, modality: int, config: MethodConfig, encoders: Encoders) -> None:
         if config.views is not None:
@@ -56,16 +60,15 @@ class FusionClassifier(Classifier):
 
     @property
     def branches(self) -> tuple[nn.Module, ...]:
-        """Both branches, or none where there is only one."""
+        """All branches, or none where there is only one."""
         found = self._branches()
-        return tuple(found) if len(found) == 2 else ()
+        return tuple(found) if len(found) > 1 else ()
 
     def vectors(self, batch: Batch) -> list[Tensor]:
         """The vectors (B, d) of the modalities that are read."""
         if not self.view_branches:
             return [self.text_vector(batch) if m == 0 else self.image_vector(batch) for m in self._read]
-        given = (batch.text, batch.image)
-        return [self.view_branches[str(m)](given[m]) for m in self._read]
+        return [self.view_branches[str(m)](batch.views[m]) for m in self._read]
 
     def fuse(self, vectors: Sequence[Tensor]) -> Tensor:
         """What the head reads: the modalities' vectors made one."""
@@ -76,8 +79,15 @@ class FusionClassifier(Classifier):
         if self.fusion == "film":
             scale, shift = self.first(vectors[0]).chunk(2, dim=1)
             return scale * vectors[1] + shift
-        one, other = self.first(vectors[0]), self.second(vectors[1])
-        return one + other if self.fusion == "sum" else torch.sigmoid(one) * other
+        if self.fusion == "gated":
+            return torch.sigmoid(self.first(vectors[0])) * self.second(vectors[1])
+        first, *others = self._parts(vectors)
+        return sum(others, start=first)
+
+    def _parts(self, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """Sum: the scores (B, C) of each modality."""
+        layers = (self.first, self.second, *self.others)
+        return [layer(z) for layer, z in zip(layers, vectors, strict=True)]
 
     def forward(self, batch: Batch) -> Tensor:
         """Class scores (B, C)."""
@@ -87,7 +97,7 @@ class FusionClassifier(Classifier):
     def split_scores(self, vectors: Sequence[Tensor]) -> list[Tensor] | None:
         """Concat and sum: each modality's part of the scores (thesis, 5.5.4)."""
         if self.fusion == "sum":
-            return [self.first(vectors[0]), self.second(vectors[1])]
+            return self._parts(vectors)
         return split_linear(self.head, vectors) if self.fusion == "concat" else None
 
 

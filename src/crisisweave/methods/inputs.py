@@ -13,8 +13,8 @@ from crisisweave.encoders.text import Tokens
 class Batch(NamedTuple):
     """One batch; what a method does not read is None.
 
-    Where a row has two views instead of text and image, `text` holds the first (B, C, H, W) and `image` the
-    second.
+    Where a row has views instead of text and image, `text` holds the first, `image` the second and `more` any
+    others: each (B, C, H, W), or pictures (B, T, 3, S, S) uint8.
 
     Attributes:
         text: tokens, each (B, L), or the frozen encoder's vectors (B, d).
@@ -23,11 +23,18 @@ class Batch(NamedTuple):
             image's width and height.
         gold: in training of methods that learn rationales (B, L): 1 at tokens of the rationale, 0 at others,
             −1 at special tokens, at padding and in tweets whose rationale is not known.
+        more: third and further views.
     """
 
     text: Tokens | Tensor | None
     image: Tensor | None
     gold: Tensor | None = None
+    more: tuple[Tensor, ...] = ()
+
+    @property
+    def views(self) -> tuple[Tokens | Tensor | None, ...]:
+        """What modality 0, 1, … is read from."""
+        return (self.text, self.image, *self.more)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
@@ -35,4 +42,5 @@ class Batch(NamedTuple):
             None if self.text is None else self.text.to(device),
             None if self.image is None else self.image.to(device),
             None if self.gold is None else self.gold.to(device),
+            tuple(view.to(device) for view in self.more),
         )

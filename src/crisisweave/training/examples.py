@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crisisweave.config.method import MethodConfig
+from crisisweave.datasets.media_views import MediaViews, open_views
 from crisisweave.datasets.text import model_words
 from crisisweave.datasets.views import Views
 from crisisweave.encoders.features import read_features
@@ -19,7 +21,8 @@ from crisisweave.encoders.joint import JointEncoder
 from crisisweave.encoders.region_rows import RegionRows
 from crisisweave.encoders.text import TokenLists, Tokens
 from crisisweave.encoders.text_only import TextOnly
-from crisisweave.errors import DataError
+from crisisweave.errors import ConfigError, DataError
+from crisisweave.images.augment import augmented
 from crisisweave.images.store import ImageStore
 from crisisweave.layout import Sources
 from crisisweave.methods.classifier import Classifier
@@ -63,9 +66,9 @@ class Examples:
         self._store: ImageStore | None = None
         self._rows: NDArray[np.int64] | None = None
         self._flip = False
-        self._views: Views | None = None
+        self._views: Views | MediaViews | None = None
         if config.views is not None:
-            self._read_views(sources)
+            self._read_views(config, sources)
         elif model.joint is not None:
             self._read_joint(model.joint, config, sources)
         elif model.lxmert is not None:
@@ -170,8 +173,15 @@ class Examples:
             features = read_features(sources.patch_features(patches), len(store.index), "patch-features")
             self._image_features = torch.from_numpy(features[rows])
 
-    def _read_views(self, sources: Sources) -> None:
-        self._views = Views(sources.views)
+    def _read_views(self, config: MethodConfig, sources: Sources) -> None:
+        assert config.views is not None
+        self._augment = config.views.augment
+        self._views = open_views(sources.views)
+        if self._views.channels != config.views.channels:
+            raise ConfigError(
+                f"method '{config.name}': views.channels is {config.views.channels}, but the views in "
+                f"{sources.views} have {self._views.channels}; set it to that"
+            )
         order = pd.read_parquet(sources.prepared / "instances.parquet", columns=["instance_id"])
         if len(order) != len(self._views):
             raise DataError(f"{sources.views}: belongs to other rows; run `crisisweave views` again")
@@ -181,23 +191,30 @@ class Examples:
         self,
         rows: NDArray[np.int64],
         flips: np.random.Generator | None = None,
-        image_rows: NDArray[np.int64] | None = None,
+        swapped: Sequence[NDArray[np.int64]] | None = None,
     ) -> Batch:
         """The inputs of `rows`.
 
         Args:
             rows: (B,).
-            flips: with a generator (in training) half of the images are mirrored.
-            image_rows: rows (B,) whose images, or second views, stand in for their own (swapped modalities).
+            flips: with a generator (in training) pictures are changed as the method says, such as mirrored.
+            swapped: for each modality the rows (B,) that it is read from instead (swapped modalities).
         """
-        image_rows = rows if image_rows is None else image_rows
         if self._views is not None:
-            assert self._rows is not None
-            first = self._views.batch(0, self._rows[rows])
-            second = self._views.batch(1, self._rows[image_rows])
-            return Batch(torch.from_numpy(first), torch.from_numpy(second))
-        text = self._text_batch(rows)
-        return Batch(text, self._image_batch(image_rows, flips), self._gold_batch(rows, text))
+            rows_of = [rows] * len(self._views.channels) if swapped is None else swapped
+            first, second, *more = (self._view_batch(m, own, flips) for m, own in enumerate(rows_of))
+            return Batch(first, second, more=tuple(more))
+        text_rows, image_rows = (rows, rows) if swapped is None else swapped
+        text = self._text_batch(text_rows)
+        return Batch(text, self._image_batch(image_rows, flips), self._gold_batch(text_rows, text))
+
+    def _view_batch(self, view: int, rows: NDArray[np.int64], flips: np.random.Generator | None) -> Tensor:
+        assert self._views is not None
+        assert self._rows is not None
+        given: NDArray[Any] = self._views.batch(view, self._rows[rows])
+        if flips is not None and self._augment != "none" and given.dtype == np.uint8:
+            given = augmented(given, self._augment, flips)
+        return torch.from_numpy(given)
 
     def _gold_batch(self, rows: NDArray[np.int64], text: Tokens | Tensor | None) -> Tensor | None:
         if self._gold is None:

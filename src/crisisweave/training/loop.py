@@ -177,8 +177,8 @@ class _Run:
             group["lr"] = lr * scale
         flips = np.random.default_rng([self.seed, self.epoch, step])
         changes = None if self.balancer is None else self.balancer.draw(rows)
-        first, second = (rows, rows) if self.balancer is None else self.balancer.read_rows(rows, changes)
-        batch = self.train_rows.batch(first, flips, second).to(self.device)
+        swapped = None if self.balancer is None else self.balancer.read_rows(rows, changes)
+        batch = self.train_rows.batch(rows, flips, swapped).to(self.device)
         labels = torch.from_numpy(self.train_rows.labels[rows]).to(self.device)
         with precision(self.device, self.config.precision):
             if self.balancer is None:

@@ -41,4 +41,5 @@ def scale_at(step: int, steps: int, config: Training) -> float:
     if config.schedule == "constant":
         return 1.0
     progress = (step - warmup) / max(1, steps - warmup)
-    return 1 - progress if config.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
+    left = 1 - progress if config.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
+    return config.floor + (1 - config.floor) * left
