@@ -830,8 +830,7 @@ def report(
             if configs[n].generated
         },
         baselines=resolved.config.report.baselines,
-        # The page compares two modalities.
-        balances=[run.folder for run in resolved.runs() if resolved.method(*run[:3]).n_branches == 2],
+        balances=[run.folder for run in resolved.runs() if resolved.method(*run[:3]).n_branches],
     )
 
 

@@ -61,7 +61,7 @@ def test_media_are_decoded_trained_on_measured_and_reported(tmp_path: Path) -> N
     assert not (results / "cremad" / "three_frames" / "pair_only_1" / "seed-1" / "balance.json").exists()
     page = (checkout.folder / "reports" / "pages" / "balance.html").read_text(encoding="utf-8")
     assert "ResNet-18 pair, FiLM with D-SSE" in page
-    assert "triple_concat_d_sse" not in page, "the page compares two modalities"
+    assert "view 2 alone inside the model" in page, "of three modalities each is told"
 
     assert not checkout.stale(*given), "nothing is to be done a second time"
     sound = next((tmp_path / "raw" / "crema_d" / "AudioWAV").glob("*.wav"))
