@@ -63,7 +63,7 @@ STEPS = {
     "evaluate-rationales": Step(1, ("numpy", *_LEARNING, *_WEIGHTS)),
     "evaluate": Step(2, _SCORES),
     "aggregate": Step(4, _SCORES),
-    "report": Step(4, ("jinja2", "vl-convert-python", *_PIXELS)),
+    "report": Step(5, ("jinja2", "vl-convert-python", *_PIXELS)),
 }
 FAMILY_VERSIONS = {
     "text": 1,
