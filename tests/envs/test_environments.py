@@ -78,7 +78,9 @@ def test_what_belongs_to_cuda_is_in_its_own_lock() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "torch-cuda.lock", "weights.lock"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "torch-cuda.lock", "weights.lock", "weights-mpnet.lock"]
+)
 def test_every_locked_package_has_hashes(name: str) -> None:
     entries = re.split(r"\n(?=[a-z0-9])", (ENVS / name).read_text().strip())
     entries = [entry for entry in entries if not entry.startswith("#")]
@@ -96,6 +98,7 @@ def test_everything_asked_for_is_locked_at_the_version_asked_for() -> None:
     everything = {**locked("requirements.lock"), **locked("torch-cuda.lock"), **locked("weights.lock")}
     for file in ("requirements.in", "torch.in", "weights.in"):
         assert names(file) <= set(everything), f"{file} has changed since `make lock`"
+    assert names("weights-mpnet.in") == set(locked("weights-mpnet.lock"))
     for constraint in requirements("constraints.in"):
         assert constraint.specifier.contains(everything[canonicalize_name(constraint.name)])
 

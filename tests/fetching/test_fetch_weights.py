@@ -208,6 +208,26 @@ def test_an_offline_switch_is_not_overridden(tmp_path: Path, profile: Path) -> N
     assert "HF_HUB_OFFLINE is set, so nothing can be fetched" in refusal(done)
 
 
+def test_all_revisions_that_are_to_be_filled_in_are_told_at_once(tmp_path: Path) -> None:
+    experiment = {"dataset": "demo", "task": "informative", "methods": ["lxmert", "vilt"], "seeds": [1]}
+    profile = tmp_path / "p.yaml"
+    profile.write_text(yaml.safe_dump({"name": "p", "experiments": [experiment]}))
+    arguments = ("--profile", str(profile))
+    status = run("data", "status", *arguments, cache=tmp_path / "cache", hub="http://127.0.0.1:1")
+    assert status.returncode == 1, "as for everything that is not here"
+    fetched = run("fetch", *arguments, cache=tmp_path / "cache", hub="http://127.0.0.1:1")
+    assert fetched.returncode == 2
+    models = "unc-nlp/lxmert-base-uncased; facebook/detr-resnet-50; dandelin/vilt-b32-mlm"
+    assert f"3 of 3 are still missing: {models} (reasons above)" in fetched.stderr
+    for said in (status.stdout, fetched.stdout):
+        for place in (
+            "config/methods/lxmert.yaml: lxmert.hub",
+            "config/methods/lxmert.yaml: regions.detector",
+            "config/joint/vilt_b32_mlm.yaml: hub",
+        ):
+            assert f"fill in the commit hash that its page on the hub shows as revision of {place}\n" in said
+
+
 def captioner_profile(folder: Path, server: Server, pinned: dict[str, dict[str, Any]]) -> Path:
     """A copy of the config in which captioner clip_cc's files lie on the server, and a profile with it."""
     shutil.copytree(ROOT / "config", folder / "config")

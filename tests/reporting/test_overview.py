@@ -9,6 +9,7 @@ import pytest
 from crisisweave.reporting.overview import NOT_SHOWN, REAL, overview
 from crisisweave.reporting.site import Page, Site
 
+DETAILS: dict[str, Any] = {"methods": []}
 GROUP = {"dataset": "demo", "task": "harm", "target": "", "split": "test"}
 
 
@@ -64,7 +65,7 @@ def figures(page: Page) -> dict[str, Any]:
 
 
 def test_leads_are_those_of_the_best_method_with_their_verdicts() -> None:
-    leads = figures(overview(tables(12), {}, []))["leads-demo-harm"]
+    leads = figures(overview(tables(12), DETAILS, {}, []))["leads-demo-harm"]
     assert [row["other"] for row in leads.rows] == [f"m{i:02d}" for i in range(1, 12)]
     first, last = leads.rows[0], leads.rows[-1]
     assert (first["difference"], first["low"], first["high"]) == pytest.approx((1, 0, 4))
@@ -74,7 +75,7 @@ def test_leads_are_those_of_the_best_method_with_their_verdicts() -> None:
 
 
 def test_the_matrix_holds_every_pair_once_with_its_better_method_first() -> None:
-    matrix = figures(overview(tables(12), {}, []))["pairs-demo-harm"]
+    matrix = figures(overview(tables(12), DETAILS, {}, []))["pairs-demo-harm"]
     assert len(matrix.rows) == 66
     assert all(row["better"] < row["other"] and row["difference"] > 0 for row in matrix.rows)
     assert matrix.alt.startswith("3 of 66 pairs")
@@ -90,12 +91,12 @@ def test_the_matrix_holds_every_pair_once_with_its_better_method_first() -> None
     ],
 )
 def test_what_is_drawn_depends_on_how_many_there_are(methods: int, names: list[str]) -> None:
-    assert list(figures(overview(tables(methods), {}, []))) == names
+    assert list(figures(overview(tables(methods), DETAILS, {}, []))) == names
 
 
 @pytest.mark.parametrize(("methods", "listed"), [(12, 66), (13, 12)])
 def test_of_many_pairs_those_of_the_best_are_listed(methods: int, listed: int, tmp_path: Path) -> None:
-    page = overview(tables(methods), {}, [])
+    page = overview(tables(methods), DETAILS, {}, [])
     Site([page]).write(tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert text.count(" − ") == listed
@@ -104,7 +105,7 @@ def test_of_many_pairs_those_of_the_best_are_listed(methods: int, listed: int, t
 
 @pytest.mark.parametrize("methods", [1, 31])
 def test_the_page_is_made_of_one_method_and_of_many(methods: int, tmp_path: Path) -> None:
-    Site([overview(tables(methods), {}, [])]).write(tmp_path)
+    Site([overview(tables(methods), DETAILS, {}, [])]).write(tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert ("has nothing to be compared with" in text) == (methods == 1)
     assert ('class="scroll tall"' in text) == (methods == 31)
@@ -115,7 +116,60 @@ def test_without_a_test_split_there_is_no_table(tmp_path: Path) -> None:
     for key in ("groups", "methods", "comparisons", "classes"):
         for row in dev[key]:
             row["split"] = "dev"
-    Site([overview(dev, {}, [])]).write(tmp_path)
+    Site([overview(dev, DETAILS, {}, [])]).write(tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "No run of this task has a test split." in text
     assert "all-methods" not in text
+
+
+CEILINGS = {
+    name: {"f1_macro": f1, "accuracy": f1, "expected_accuracy": f1}
+    for name, f1 in {"both": 0.98, "text": 0.88, "image": 0.8}.items()
+}
+
+
+def answer(inputs: list[list[str]], ceilings: Any = CEILINGS, weighted_p: float = 0.2) -> Any:
+    """What the overview says of methods that read `inputs`, each 1 point ahead of the next."""
+    made = tables(len(inputs))
+    for pair in made["comparisons"]:
+        pair["f1_macro_p_holm"] = 0.01 if pair["significant"] else 0.3
+        pair["accuracy_p_holm"] = 0.3
+        pair["f1_weighted_p_holm"] = weighted_p
+    details = {
+        "methods": [
+            {"dataset": "demo", "task": "harm", "method": f"m{i:02d}", "config": {"inputs": read}}
+            for i, read in enumerate(inputs)
+        ]
+    }
+    page = overview(made, details, {("demo", "harm"): ceilings}, [])
+    return page.values["sections"][0]["answer"]
+
+
+def test_generated_data_say_which_methods_with_both_inputs_beat_either_alone() -> None:
+    # 10 points and more are real: m00 is 11 and 12 ahead of the two that read one, m02 only 9 and 10.
+    both = ["text", "image"]
+    inputs = [both, ["text", "caption"], both, *[both] * 8, ["text"], ["image"]]
+    said = answer(inputs)
+    assert "98.0 from both inputs, 88.0 from the text and 80.0 from the image. Of the 11 methods" in said
+    assert said.endswith(": by macro-F1 m00 and m01, by weighted F1 none, by accuracy none.")
+    assert "by weighted F1 m00, m01, m02, m03 and 7 more, by accuracy none." in answer(
+        inputs, weighted_p=0.04
+    )
+    # A method with both inputs that is beaten is never counted as the better one.
+    assert answer([["text"], ["image"], both], weighted_p=0.04).endswith(
+        "by weighted F1 none, by accuracy none."
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "ceilings"),
+    [
+        ([["text", "image"], ["text"], ["image"]], {}),
+        ([["text", "image"], ["text"]], CEILINGS),
+        ([["text"], ["image"]], CEILINGS),
+    ],
+)
+def test_where_the_answer_is_not_known_or_not_tried_nothing_is_said(
+    inputs: list[list[str]], ceilings: Any
+) -> None:
+    assert answer(inputs, ceilings) is None

@@ -73,20 +73,31 @@ class Lxmert(StrictModel):
         return self
 
 
-def weights_of(lxmert: Lxmert, regions: Regions, said_in: str) -> list[str]:
-    """Names of the models whose weights an LXMERT and the regions that it reads start from.
+def models_of(lxmert: Lxmert, regions: Regions, said_in: str) -> list[tuple[HubModel | str, str]]:
+    """What an LXMERT and the regions that it reads start from: hub models and encoders' names, each with the
+    file and key that hold it.
 
     Args:
         lxmert: the encoder.
         regions: what it sees.
-        said_in: the file that holds both, for the message.
+        said_in: the file that holds both.
+    """
+    found = [
+        (lxmert.hub, f"{said_in}: lxmert.hub"),
+        (lxmert.language, f"{said_in}: lxmert.language"),
+        (regions.encoder, f"{said_in}: regions.encoder"),
+        (regions.detector, f"{said_in}: regions.detector"),
+    ]
+    return [(model, place) for model, place in found if model is not None]
+
+
+def weights_of(lxmert: Lxmert, regions: Regions, said_in: str) -> list[str]:
+    """Names of `models_of`.
 
     Raises:
         ConfigError: a revision is not filled in.
     """
-    if lxmert.hub is not None:
-        reader = lxmert.hub.encoder_name(f"{said_in}: lxmert.hub")
-    else:
-        assert lxmert.language is not None
-        reader = lxmert.language
-    return [reader, regions.encoder or regions.detector_name(f"{said_in}: regions.detector")]
+    return [
+        model if isinstance(model, str) else model.encoder_name(place)
+        for model, place in models_of(lxmert, regions, said_in)
+    ]

@@ -87,7 +87,7 @@ def build_text_encoder(folder: Path) -> TextEncoder:
     try:
         name = parse(made["name"])
         tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        if name.kind == "hub":
+        if made["config"] is not None:
             model = _hub_model(made["config"])
             model.pooler = None
             return TextEncoder(HubNetwork(model, made["types"]), tokenizer, made["dim"], made["types"])

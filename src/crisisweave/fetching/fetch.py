@@ -14,7 +14,7 @@ from crisisweave.config.source import SourceConfig, by_hand
 from crisisweave.errors import CrisisWeaveError, FetchError, StorageError
 from crisisweave.fetching.download import PATIENT, Patience, Wanted, download
 from crisisweave.fetching.extract import extract, limits_for
-from crisisweave.fetching.needs import NeededPart, Needs
+from crisisweave.fetching.needs import NeededPart, Needs, Unpinned
 from crisisweave.fetching.presence import Hashes
 from crisisweave.fetching.weights import fetch_encoder, fetch_file
 from crisisweave.files import refusals_explained
@@ -37,6 +37,8 @@ def fetch_all(
         todo.append((_name(needed), partial(fetch_part, needed, accepted, hashes, config_dir, patience)))
     for encoder in needs.encoders:
         todo.append((encoder, partial(fetch_encoder, encoder)))
+    for unpinned in needs.unpinned:
+        todo.append((unpinned.repository, partial(_refuse, unpinned)))
     for captioner, pinned in needs.files:
         bring = partial(fetch_file, pinned, captioner, weights, hashes, config_dir, patience)
         todo.append((f"captioner {captioner}, {pinned.file}", bring))
@@ -97,6 +99,10 @@ def fetch_part(
                 held.rename(target)
     _check_result(needed, hashes)
     return True
+
+
+def _refuse(unpinned: Unpinned) -> bool:
+    raise FetchError(unpinned.remedy)
 
 
 def _name(needed: NeededPart) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from crisisweave.config.captioner import Clip, PinnedFile
 from crisisweave.config.dataset import DatasetConfig
+from crisisweave.config.hub import HubModel
 from crisisweave.config.profile import Profile
-from crisisweave.config.regions import weights_of
+from crisisweave.config.regions import models_of
 from crisisweave.config.source import FileCheck, Part, SourceConfig, known_sources, load_source
 from crisisweave.config.strict import nearest
 from crisisweave.datasets.loaders import has_media, listed_images, table_files, view_files
 from crisisweave.encoders.names import parse
+from crisisweave.encoders.packages import comes_with_environment
 from crisisweave.errors import ConfigError
 from crisisweave.fetching.presence import Finding, Hashes, State, look
 
@@ -55,15 +58,30 @@ class NeededPart:
         return Finding(place, state, expected, f"{len(sizes):,} of them", sum(sizes))
 
 
+class Unpinned(NamedTuple):
+    """A hub model whose commit is still to be chosen, and the files and keys that name it."""
+
+    repository: str
+    places: list[str]
+
+    @property
+    def remedy(self) -> str:
+        """What a person has to do."""
+        first, *others = self.places
+        also = f" (others may inherit it: {'; '.join(others)})" if others else ""
+        return f"fill in the commit hash that its page on the hub shows as revision of {first}{also}"
+
+
 @dataclass
 class Needs:
     """Everything that must be brought to this machine before the offline steps can run."""
 
     parts: list[NeededPart]
     encoders: list[str] = field(default_factory=list)
-    """Names of encoders whose weights do not ship in a package."""
+    """Names of encoders whose weights are no part of the environment."""
     files: list[tuple[str, PinnedFile]] = field(default_factory=list)
     """Captioner → a file of its published checkpoint."""
+    unpinned: list[Unpinned] = field(default_factory=list)
 
 
 def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
@@ -77,35 +95,48 @@ def needs_of_profile(profile: Profile, data_root: Path) -> Needs:
             tasks = [*profile.tasks_of(name), *([] if compared is None else [compared])]
             for needed in _parts_for(config, source, list(dict.fromkeys(tasks)), data_root):
                 _join(parts, needed)
-    encoders, files = [], []
+    encoders: list[str] = []
+    hub: list[tuple[HubModel, str]] = []
+    files: list[tuple[str, PinnedFile]] = []
     if profile.similarity is not None:
         encoders.append(str(profile.similarity.clip or profile.similarity.encoder))
     for run in profile.runs():
         method = profile.method(run.dataset, run.task, run.method)
         encoders += [use.name for use in (method.text, method.image) if use is not None]
         if method.lxmert is not None and method.regions is not None:
-            where = f"config/methods/{method.name}.yaml"
-            encoders += weights_of(method.lxmert, method.regions, where)
+            models = models_of(method.lxmert, method.regions, f"config/methods/{method.name}.yaml")
+            encoders += [model for model, _ in models if isinstance(model, str)]
+            hub += [(model, place) for model, place in models if isinstance(model, HubModel)]
         if method.joint is not None:
             joint = profile.joint(method.joint)
             if joint.patches.encoder is not None:
                 encoders.append(joint.patches.encoder)
             if joint.hub is not None:
-                encoders.append(joint.hub.encoder_name(f"config/joint/{joint.name}.yaml: hub"))
+                hub.append((joint.hub, f"config/joint/{joint.name}.yaml: hub"))
         if method.captioner is not None:
             captioner = profile.captioner(method.captioner)
             encoders += [name for name, _, _ in captioner.encodings]
             if captioner.generator is not None:
-                said_in = f"config/captioners/{captioner.name}.yaml: generator"
-                encoders.append(captioner.generator.encoder_name(said_in))
+                hub.append((captioner.generator, f"config/captioners/{captioner.name}.yaml: generator"))
             if captioner.published is not None:
                 files += [(captioner.name, captioner.published.checkpoint)]
                 files += [(captioner.name, captioner.published.tokenizer)]
             if isinstance(captioner.scorer, Clip):
                 files.append((captioner.name, captioner.scorer.weights))
-    here = ("package", "tiny", "given")
-    remote = [name for name in dict.fromkeys(encoders) if parse(name).kind not in here]
-    return Needs(list(parts.values()), remote, _once(files))
+    encoders += [model.encoder_name(place) for model, place in hub if model.revision is not None]
+    unpinned: dict[str, list[str]] = {}
+    for repository, place in dict.fromkeys((m.repository, where) for m, where in hub if m.revision is None):
+        unpinned.setdefault(repository, []).append(place)
+    remote = [name for name in dict.fromkeys(encoders) if not _is_at_hand(name)]
+    return Needs(list(parts.values()), remote, _once(files), [Unpinned(*each) for each in unpinned.items()])
+
+
+def _is_at_hand(name: str) -> bool:
+    """Whether an encoder needs nothing but the environment and the given data."""
+    encoder = parse(name)
+    return encoder.kind in ("tiny", "given") or (
+        encoder.kind == "package" and comes_with_environment(encoder.model)
+    )
 
 
 def needs_of_sources(names: Iterable[str], data_root: Path, config_dir: Path) -> Needs:

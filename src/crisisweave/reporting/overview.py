@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crisisweave.reporting.both_inputs import known_answer
 from crisisweave.reporting.figures import ACCENT, BAND, INK, PAPER, SOFT, Figure
+from crisisweave.reporting.full_input import configs_of
 from crisisweave.reporting.numbers import points, several
 from crisisweave.reporting.results import Ceilings, Record, scale, sections
 from crisisweave.reporting.site import Page, stem
@@ -18,18 +20,23 @@ REAL, NOT_SHOWN = "larger than chance explains", "not shown"
 
 
 def overview(
-    results: Mapping[str, Any], ceilings: Mapping[tuple[str, str], Ceilings], tables: Sequence[str]
+    results: Mapping[str, Any],
+    details: Mapping[str, Any],
+    ceilings: Mapping[tuple[str, str], Ceilings],
+    tables: Sequence[str],
 ) -> Page:
     """The page `index.html`.
 
     Args:
         results: what `aggregate` wrote as `tables.json`.
+        details: what it wrote as `details.json`.
         ceilings: (data set, task) → what the best possible classifier scores; known for generated data only.
         tables: names of the CSV files beside the pages.
     """
     parts = sections(results, ceilings)
     for section in parts:
         section["figures"] = _figures(section) if section["group"] else []
+        section["answer"] = _known_answer(section, details, results) if section["group"] else None
     rows = [row for section in parts if section["group"] for row in section["methods"]]
     return Page(
         file="index.html",
@@ -47,6 +54,12 @@ def overview(
         },
         figures=[figure for section in parts for figure in section["figures"]],
     )
+
+
+def _known_answer(section: Record, details: Mapping[str, Any], results: Mapping[str, Any]) -> str | None:
+    configs = configs_of(details, section["dataset"], section["task"])
+    inputs = {method: config["inputs"] for method, config in configs.items()}
+    return known_answer(section, inputs, section["ceilings"], results["protocol"]["alpha"])
 
 
 def _figures(section: Record) -> list[Figure]:

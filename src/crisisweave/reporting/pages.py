@@ -84,7 +84,7 @@ def report(
         if source.name not in about:
             raise DataError(f"nothing is said about data set '{source.name}'; give its title and licence")
     pages = [
-        overview(results, _ceilings(ceilings or {}), TABLES),
+        overview(results, details, _ceilings(ceilings or {}), TABLES),
         published_page(published, results, details, about, balances),
         *(data_page(source, about[source.name], SAMPLE_SEED) for source in track(sources, "data pages")),
         *method_pages(results, details, descriptions, rationales),

@@ -94,10 +94,6 @@ def _data(records: Sequence[Record]) -> list[Record]:
     ]
 
 
-_PACKAGED = {
-    "package:minilm": (packages.MINILM_WEIGHTS, packages.MINILM_TOKENIZER),
-    "package:efficientnet_lite0": (packages.EFFICIENTNET_LITE0_WEIGHTS,),
-}
 _PINNED_BY = {
     "package": "files of a locked package, whose SHA-256 is checked whenever they are read",
     "hub": "the revision in its name",
@@ -138,9 +134,10 @@ def _starts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, list[tuple[st
     if joint:
         encoders += [joint["patches"]["encoder"], (joint["transformer"] or {}).get("words")]
     for name in filter(None, encoders):
-        packaged = _PACKAGED.get(name, ())
+        encoder = parse(name)
+        packaged = packages.FILES[encoder.model] if encoder.kind == "package" else ()
         files: list[tuple[str, str | None]] = [(f"{f.distribution}, {f.path}", f.sha256) for f in packaged]
-        yield name, _PINNED_BY[parse(name).kind], files
+        yield name, _PINNED_BY[encoder.kind], files
     if captioning and captioning["published"]:
         pinned = [*captioning["published"].values(), captioning["scorer"].get("weights")]
         files = [(file["file"], file["sha256"]) for file in pinned if file]

@@ -110,11 +110,11 @@ def sentence(group: Record, methods: Sequence[Record], comparisons: Sequence[Rec
         return f"{words}; it is better than every other method by more than chance explains."
     return (
         f"{words}; it is better than {len(beaten)} of the {len(against)} others by more than chance "
-        f"explains, but not shown to be better than {_and(open_)}."
+        f"explains, but not shown to be better than {names_of(open_)}."
     )
 
 
-def _and(names: Sequence[str]) -> str:
+def names_of(names: Sequence[str]) -> str:
     """Names as a sentence lists them; of more than `MOST_NAMES` the first ones and how many more."""
     if len(names) > MOST_NAMES:
         names = [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} more"]
