@@ -229,6 +229,8 @@ def test_an_interrupted_repro_loses_no_finished_job(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # A shell starts what it puts into the background with Ctrl-C ignored, and all that comes of it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 240
     # Whichever seed comes first: Snakemake's order is its own.
