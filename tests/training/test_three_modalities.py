@@ -85,8 +85,8 @@ def _method(fusion: str = "concat", **changes: Any) -> MethodConfig:
     )
 
 
-def _train(sources: Sources, folder: Path, method: MethodConfig) -> Path:
-    run = RunConfig(
+def _run(method: MethodConfig) -> RunConfig:
+    return RunConfig(
         dataset="toy",
         task="state",
         classes=CLASSES,
@@ -96,7 +96,10 @@ def _train(sources: Sources, folder: Path, method: MethodConfig) -> Path:
         shorter_side=None,
         captioner=None,
     )
-    train(run, sources, folder, checkpoint_folder=folder.with_name("checkpoints"))
+
+
+def _train(sources: Sources, folder: Path, method: MethodConfig) -> Path:
+    train(_run(method), sources, folder, checkpoint_folder=folder.with_name("checkpoints"))
     return folder
 
 
@@ -171,16 +174,7 @@ def test_a_run_of_three_that_was_killed_ends_with_the_same_bytes(
             raise _Killed
         learn(self, step, rows)
 
-    config = RunConfig(
-        dataset="toy",
-        task="state",
-        classes=CLASSES,
-        seed=1,
-        threads=1,
-        method=method,
-        shorter_side=None,
-        captioner=None,
-    )
+    config = _run(method)
     again = {"checkpoint_every": 0, "checkpoint_folder": tmp_path / "checkpoints"}
     monkeypatch.setattr(loop._Run, "learn", dies)
     with pytest.raises(_Killed):
