@@ -10,7 +10,7 @@ import crisisweave
 PACKAGE = Path(crisisweave.__file__).parent
 # From the bottom up; a module may import from its own row and from rows below it.
 ROWS = [
-    {"errors", "files", "invocation", "progress", "seeding", "__init__"},
+    {"drawing", "errors", "files", "invocation", "progress", "seeding", "__init__"},
     {"config"},
     {"datasets", "images"},
     {"encoders", "layout", "orphans"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 
@@ -29,8 +28,3 @@ def seed_everything(seed: int, threads: int) -> None:
 def best_device() -> torch.device:
     """The GPU where there is one, else the CPU; the run's record says which."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def draw_key(seed: int, name: str) -> str:
-    """A random key of a row: rows sorted by it are a draw that depends on their ids and the seed alone."""
-    return hashlib.sha256(f"{seed} {name}".encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from crisisweave.drawing import draw_key
 from crisisweave.images.decode import decode, read_bytes
 
 
@@ -45,4 +45,4 @@ def read_pictures(files: Sequence[Path], side: int) -> NDArray[np.uint8]:
 
 def drawn(names: Sequence[str], n: int, seed: int) -> set[str]:
     """n of the names, drawn by the seed: the same ones in whatever order they come."""
-    return set(sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())[:n])
+    return set(sorted(names, key=lambda name: draw_key(seed, name))[:n])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from crisisweave.seeding import draw_key
+from crisisweave.drawing import draw_key
 
 
 def balanced_rows(rows: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crisisweave.drawing import draw_key
 from crisisweave.encoders.text import TextEncoder, TokenLists
-from crisisweave.seeding import draw_key
 
 
 def captioned_rows(rows: pd.DataFrame, share: float, seed: int) -> NDArray[np.bool_] | None:

@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crisisweave.config.run import RunConfig
+from crisisweave.drawing import draw_key
 from crisisweave.layout import Sources
 from crisisweave.rationales.labels import gold_words, read_labels
-from crisisweave.seeding import draw_key
 
 
 def training_gold(
